@@ -1,0 +1,181 @@
+package lbapi
+
+// BackendService says how requests are given to the servers of a group.
+type BackendService struct {
+	ID             string    `json:"backendId"`
+	Name           string    `json:"backendName"`
+	LoadBalancerID string    `json:"loadBalancerId"`
+	Protocol       Protocol  `json:"protocol"`
+	Port           int       `json:"port"` // 1–65535; for servers that name no port of their own
+	Scheduler      Scheduler `json:"algorithm"`
+	ServerGroupIDs []string  `json:"targetGroupIds"` // at most one
+	// SessionPersistence keeps a client on its server by a cookie; only with HTTP and WeightedRoundRobin.
+	SessionPersistence bool `json:"sessionStickiness"`
+	// PersistenceTimeout is in seconds, 0–86400; 0 means as long as the browser lives.
+	PersistenceTimeout  int         `json:"httpCookieExpireSeconds"`
+	ForwardedProto      bool        `json:"httpForwardedProtocol"`
+	ForwardedPort       bool        `json:"httpForwardedPort"`
+	ForwardedHost       bool        `json:"httpForwardedHost"`
+	ForwardedLBIP       bool        `json:"httpForwardedVip"`
+	ForwardedClientPort bool        `json:"httpForwardedClientPort"`
+	ProxyProtocol       bool        `json:"proxyProtocol"`
+	HealthCheck         HealthCheck `json:"healthCheck"`
+	Description         string      `json:"description"`
+	CreatedTime         string      `json:"createdTime"`
+}
+
+// CreateBackendService is the body of a creation; a nil field was not given.
+type CreateBackendService struct {
+	Name                *string          `json:"backendName,omitempty"`
+	LoadBalancerID      *string          `json:"loadBalancerId,omitempty"`
+	Protocol            *Protocol        `json:"protocol,omitempty"`
+	Port                *int             `json:"port,omitempty"`
+	Scheduler           *Scheduler       `json:"algorithm,omitempty"`
+	ServerGroupIDs      *[]string        `json:"targetGroupIds,omitempty"`
+	SessionPersistence  *bool            `json:"sessionStickiness,omitempty"`
+	PersistenceTimeout  *int             `json:"httpCookieExpireSeconds,omitempty"`
+	ForwardedProto      *bool            `json:"httpForwardedProtocol,omitempty"`
+	ForwardedPort       *bool            `json:"httpForwardedPort,omitempty"`
+	ForwardedHost       *bool            `json:"httpForwardedHost,omitempty"`
+	ForwardedLBIP       *bool            `json:"httpForwardedVip,omitempty"`
+	ForwardedClientPort *bool            `json:"httpForwardedClientPort,omitempty"`
+	ProxyProtocol       *bool            `json:"proxyProtocol,omitempty"`
+	HealthCheck         *HealthCheckSpec `json:"healthCheckSpec,omitempty"`
+	Description         *string          `json:"description,omitempty"`
+}
+
+// PatchBackendService is the body of a change; a nil field stays as it is.
+type PatchBackendService struct {
+	Name                *string          `json:"backendName,omitempty"`
+	Scheduler           *Scheduler       `json:"algorithm,omitempty"`
+	ServerGroupIDs      *[]string        `json:"targetGroupIds,omitempty"` // empty: detach
+	SessionPersistence  *bool            `json:"sessionStickiness,omitempty"`
+	PersistenceTimeout  *int             `json:"httpCookieExpireSeconds,omitempty"`
+	ForwardedProto      *bool            `json:"httpForwardedProtocol,omitempty"`
+	ForwardedPort       *bool            `json:"httpForwardedPort,omitempty"`
+	ForwardedHost       *bool            `json:"httpForwardedHost,omitempty"`
+	ForwardedLBIP       *bool            `json:"httpForwardedVip,omitempty"`
+	ForwardedClientPort *bool            `json:"httpForwardedClientPort,omitempty"`
+	ProxyProtocol       *bool            `json:"proxyProtocol,omitempty"`
+	HealthCheck         *HealthCheckSpec `json:"healthCheckSpec,omitempty"`
+	// CloseHealthCheck turns checking off; a HealthCheck turns it on again.
+	CloseHealthCheck *bool   `json:"closeHealthCheck,omitempty"`
+	Description      *string `json:"description,omitempty"`
+}
+
+// Violations judges the backend service by the rule table.
+func (b *BackendService) Violations() []Detail {
+	var found violations
+	found.name("backendName", b.Name)
+	oneOf(&found, "protocol", b.Protocol, BackendServiceProtocols().Wires())
+	found.inRange("port", b.Port, Port)
+	oneOf(&found, "algorithm", b.Scheduler, Schedulers().Wires())
+	if len(b.ServerGroupIDs) > 1 {
+		found.add("targetGroupIds", "holds more than one server group; a backend service uses at most one")
+	}
+	found.inRange("httpCookieExpireSeconds", b.PersistenceTimeout, PersistenceTimeout)
+	for _, dependency := range BackendServiceDependencies() {
+		found.dependency(dependency, b.uses(dependency.Feature.Wire), b.value(dependency.On.Wire))
+	}
+	found = append(found, b.HealthCheck.violations()...)
+	found.description("description", b.Description)
+	return found
+}
+
+// uses reports whether the feature behind a wire field is on.
+func (b *BackendService) uses(field string) bool {
+	switch field {
+	case TermSessionPersistence.Wire:
+		return b.SessionPersistence
+	case "httpForwardedProtocol":
+		return b.ForwardedProto
+	case "httpForwardedPort":
+		return b.ForwardedPort
+	case "httpForwardedHost":
+		return b.ForwardedHost
+	case "httpForwardedVip":
+		return b.ForwardedLBIP
+	case "httpForwardedClientPort":
+		return b.ForwardedClientPort
+	case TermProxyProtocol.Wire:
+		return b.ProxyProtocol
+	default:
+		return false
+	}
+}
+
+// value is the wire value of the field on which a feature depends.
+func (b *BackendService) value(field string) string {
+	if field == TermScheduler.Wire {
+		return string(b.Scheduler)
+	}
+	return string(b.Protocol)
+}
+
+// ServerHealth is the verdict on one server, as one backend service sees it.
+type ServerHealth struct {
+	ServerGroupID string          `json:"targetGroupId"`
+	InstanceID    string          `json:"instanceId,omitempty"`
+	Address       string          `json:"ipAddress"`
+	Type          ServerType      `json:"type"`
+	Port          int             `json:"port"`
+	Weight        int             `json:"weight"`
+	Status        HealthStatus    `json:"status"`
+	Reason        UnhealthyReason `json:"unhealthReason,omitzero"`
+}
+
+// HealthStatus is a verdict.
+type HealthStatus string
+
+// The verdicts; unknown and N/A are additions of lbserver.
+const (
+	Healthy       HealthStatus = "healthy"
+	Unhealthy     HealthStatus = "unhealthy"
+	HealthUnknown HealthStatus = "unknown" // before the first verdict
+	HealthOff     HealthStatus = "N/A"     // checking is off
+)
+
+// UnhealthyReason says why a check failed.
+type UnhealthyReason struct {
+	Reason CheckFailure `json:"reason"`
+	// Detail says it in words, with the code or the error seen.
+	Detail string `json:"detail"`
+}
+
+// CheckFailure is the kind of a failed check.
+type CheckFailure string
+
+// The kinds of failure that the API knows.
+const (
+	ConnectFailed          CheckFailure = "CONNECT_FAILED"
+	ConnectTimeout         CheckFailure = "CONNECT_TIMEOUT"
+	ConnectInterrupt       CheckFailure = "CONNECT_INTERRUPT"
+	RequestFailed          CheckFailure = "REQUEST_FAILED"
+	RequestTimeout         CheckFailure = "REQUEST_TIMEOUT"
+	ReceiveResponseFailed  CheckFailure = "RECEIVE_RESPONSE_FAILED"
+	ReceiveResponseTimeout CheckFailure = "RECEIVE_RESPONSE_TIMEOUT"
+	HTTPCodeMismatch       CheckFailure = "HTTP_CODE_MISMATCH"
+	ResponseFormatError    CheckFailure = "RESPONSE_FORMAT_ERROR"
+)
+
+// Results of the calls on backend services.
+type (
+	// BackendServiceCreated answers a creation.
+	BackendServiceCreated struct {
+		ID string `json:"backendId"`
+	}
+	// BackendServiceResult answers a read.
+	BackendServiceResult struct {
+		BackendService BackendService `json:"backend"`
+	}
+	// BackendServiceList answers a listing; TotalCount counts over all pages.
+	BackendServiceList struct {
+		BackendServices []BackendService `json:"backends"`
+		TotalCount      int              `json:"totalCount"`
+	}
+	// ServerHealthList answers a question for the health of a backend service's servers.
+	ServerHealthList struct {
+		Servers    []ServerHealth `json:"targetHealths"`
+		TotalCount int            `json:"totalCount"`
+	}
+)

@@ -1,0 +1,91 @@
+package lbapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// ErrorStatus is the symbolic name of an error, finer than its HTTP status.
+type ErrorStatus string
+
+// The error statuses of the API; HTTPStatus gives the HTTP status of each.
+const (
+	InvalidArgument  ErrorStatus = "INVALID_ARGUMENT"
+	Unauthenticated  ErrorStatus = "UNAUTHENTICATED"
+	PermissionDenied ErrorStatus = "PERMISSION_DENIED"
+	NotFound         ErrorStatus = "NOT_FOUND"
+	Conflict         ErrorStatus = "CONFLICT"
+	QuotaExceeded    ErrorStatus = "QUOTA_EXCEEDED"    // no retry helps
+	TooManyRequests  ErrorStatus = "TOO_MANY_REQUESTS" // with Retry-After
+	Internal         ErrorStatus = "INTERNAL"
+	Unavailable      ErrorStatus = "UNAVAILABLE"
+	MethodNotAllowed ErrorStatus = "METHOD_NOT_ALLOWED"
+	PayloadTooLarge  ErrorStatus = "PAYLOAD_TOO_LARGE"
+)
+
+// HTTPStatus is the HTTP status that goes with an error status.
+func (s ErrorStatus) HTTPStatus() int {
+	switch s {
+	case InvalidArgument:
+		return http.StatusBadRequest
+	case Unauthenticated:
+		return http.StatusUnauthorized
+	case PermissionDenied:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case QuotaExceeded, TooManyRequests:
+		return http.StatusTooManyRequests
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	case MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case PayloadTooLarge:
+		return http.StatusRequestEntityTooLarge
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// Detail names one offending field by its JSON path and says what is wrong with it.
+type Detail struct {
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// Error is the body of a failed call. It is a Go error on both sides of the wire.
+type Error struct {
+	Code    int         `json:"code"` // repeats the HTTP status
+	Status  ErrorStatus `json:"status"`
+	Message string      `json:"message"`
+	Details []Detail    `json:"details,omitempty"`
+	// RequestID is the envelope's; the body of the error does not repeat it.
+	RequestID string `json:"-"`
+}
+
+// Error implements error: the message, then each detail that the message does not already hold.
+func (e *Error) Error() string {
+	var text strings.Builder
+	text.WriteString(e.Message)
+	for _, detail := range e.Details {
+		if !strings.Contains(e.Message, detail.Reason) {
+			fmt.Fprintf(&text, "; %s: %s", detail.Field, detail.Reason)
+		}
+	}
+	return text.String()
+}
+
+// NewError makes an error with the HTTP status that belongs to its status.
+func NewError(status ErrorStatus, message string, details ...Detail) *Error {
+	return &Error{Code: status.HTTPStatus(), Status: status, Message: message, Details: details}
+}
+
+// Envelope is the frame of every response: a result or an error.
+type Envelope[T any] struct {
+	RequestID string `json:"requestId"`
+	Result    T      `json:"result,omitzero"`
+	Error     *Error `json:"error,omitempty"`
+}

@@ -1,0 +1,70 @@
+// Package lbapi is the control API in Go: the wire types, the paths, the errors and the table of rules that both the
+// provider and lbserver judge by. It does no I/O and imports nothing of this project.
+//
+// Go names are the field's words (backend service, server group, scheduler, session persistence); the names of the wire
+// format (backend, targetGroup, algorithm, sessionStickiness) stand in struct tags and in the Term table only.
+package lbapi
+
+import "net/url"
+
+// Service names of the signing scope.
+const (
+	ServiceLoadBalancer = "lb"
+)
+
+// MaxBodyBytes is the largest request body the server reads; a larger one is answered with 413.
+const MaxBodyBytes = 1 << 20
+
+// HeaderRequestID carries the request id in every response.
+const HeaderRequestID = "X-Jdcloud-Request-Id"
+
+// Collection is one of the API's collections, by its name in the path.
+type Collection string
+
+// The collections that lbserver has.
+const (
+	LoadBalancers   Collection = "loadBalancers"
+	Listeners       Collection = "listeners"
+	BackendServices Collection = "backends"
+	ServerGroups    Collection = "targetGroups"
+)
+
+// Verbs on a server group, appended to its id after a colon.
+const (
+	VerbRegisterServers   = "registerTargets"
+	VerbDeregisterServers = "deregisterTargets"
+	VerbUpdateServers     = "updateTargets"
+	VerbDescribeServers   = "describeTargets"
+)
+
+// Path is the collection's own path in a region, with its trailing slash.
+func (c Collection) Path(region string) string {
+	return "/v1/regions/" + url.PathEscape(region) + "/" + string(c) + "/"
+}
+
+// ObjectPath is the path of one object, without a trailing slash.
+func (c Collection) ObjectPath(region, id string) string {
+	return c.Path(region) + url.PathEscape(id)
+}
+
+// VerbPath is the path of a verb on one object.
+func (c Collection) VerbPath(region, id, verb string) string {
+	return c.ObjectPath(region, id) + ":" + verb
+}
+
+// HealthPath is the path of the health of one backend service's servers.
+func HealthPath(region, backendServiceID string) string {
+	return BackendServices.ObjectPath(region, backendServiceID) + "/health"
+}
+
+// Prefixes of the ids that the server makes; ten lower-case base32 characters follow.
+const (
+	PrefixLoadBalancer   = "alb-"
+	PrefixListener       = "listener-"
+	PrefixBackendService = "backend-"
+	PrefixServerGroup    = "tg-"
+	PrefixServer         = "target-"
+)
+
+// DefaultLoadBalancerName is the name of the load balancer that a new lbserver starts with.
+const DefaultLoadBalancerName = "alb-default"

@@ -1,0 +1,63 @@
+package lbapi
+
+// LoadBalancer is a virtual IP address and all that listens on it.
+type LoadBalancer struct {
+	ID               string    `json:"loadBalancerId"`
+	Name             string    `json:"loadBalancerName"`
+	Type             string    `json:"type"`
+	SubnetID         string    `json:"subnetId"`
+	Zones            []string  `json:"azs"`
+	PrivateIP        PrivateIP `json:"privateIp"`
+	Description      string    `json:"description"`
+	DeleteProtection bool      `json:"deleteProtection"`
+	CreatedTime      string    `json:"createdTime"`
+}
+
+// PrivateIP is the address part of a load balancer.
+type PrivateIP struct {
+	// Address is the VIP on which the listeners of the load balancer bind.
+	Address string `json:"privateIpAddress"`
+}
+
+// CreateLoadBalancer is the body of a creation; a nil field was not given.
+type CreateLoadBalancer struct {
+	Name             *string  `json:"loadBalancerName,omitempty"`
+	SubnetID         *string  `json:"subnetId,omitempty"`
+	Zones            []string `json:"azs,omitempty"`
+	Type             *string  `json:"type,omitempty"`
+	PrivateIPAddress *string  `json:"privateIpAddress,omitempty"`
+	Description      *string  `json:"description,omitempty"`
+	DeleteProtection *bool    `json:"deleteProtection,omitempty"`
+}
+
+// PatchLoadBalancer is the body of a change; a nil field stays as it is.
+type PatchLoadBalancer struct {
+	Name             *string `json:"loadBalancerName,omitempty"`
+	Description      *string `json:"description,omitempty"`
+	DeleteProtection *bool   `json:"deleteProtection,omitempty"`
+}
+
+// Violations judges the load balancer by the rule table.
+func (l *LoadBalancer) Violations() []Detail {
+	var found violations
+	found.name("loadBalancerName", l.Name)
+	found.description("description", l.Description)
+	return found
+}
+
+// Results of the calls on load balancers.
+type (
+	// LoadBalancerCreated answers a creation.
+	LoadBalancerCreated struct {
+		ID string `json:"loadBalancerId"`
+	}
+	// LoadBalancerResult answers a read.
+	LoadBalancerResult struct {
+		LoadBalancer LoadBalancer `json:"loadBalancer"`
+	}
+	// LoadBalancerList answers a listing; TotalCount counts over all pages.
+	LoadBalancerList struct {
+		LoadBalancers []LoadBalancer `json:"loadBalancers"`
+		TotalCount    int            `json:"totalCount"`
+	}
+)
