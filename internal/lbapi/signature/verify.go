@@ -1,0 +1,121 @@
+package signature
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Verifier checks signatures. It may be used by many goroutines at once.
+type Verifier struct {
+	credentials []Credentials
+	now         func() time.Time
+}
+
+// NewVerifier makes a Verifier that knows the given key pairs and compares
+// dates with now.
+func NewVerifier(now func() time.Time, credentials ...Credentials) *Verifier {
+	return &Verifier{credentials: slices.Clone(credentials), now: now}
+}
+
+// Signed is what a good signature proves about a request.
+type Signed struct {
+	AccessKey  string
+	Date       time.Time
+	Nonce      string // a UUID: the idempotency key of a mutating call
+	BodyDigest [sha256.Size]byte
+}
+
+// Verify checks the signature of a received request whose whole body is body,
+// and that it was made for scope. Its errors are *MalformedError,
+// *UnknownKeyError, *UnsignedHeaderError, *DateError, *MismatchError and
+// *ScopeError; none holds a secret or the signature that would have been right.
+func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, error) {
+	header, err := single(req.Header, headerAuth)
+	if err != nil {
+		return Signed{}, err
+	}
+	claim, err := parseAuthorization(header)
+	if err != nil {
+		return Signed{}, err
+	}
+	for _, name := range []string{headerHost, HeaderDate, HeaderNonce} {
+		if !slices.Contains(claim.signedHeaders, name) {
+			return Signed{}, &UnsignedHeaderError{Name: name}
+		}
+	}
+	date, at, err := v.date(req.Header, claim)
+	if err != nil {
+		return Signed{}, err
+	}
+	nonce, err := single(req.Header, HeaderNonce)
+	if err != nil {
+		return Signed{}, err
+	}
+	// The form of a UUID is 36 characters; the parser also takes longer ones.
+	if len(nonce) != 36 || uuid.Validate(nonce) != nil {
+		return Signed{}, &MalformedError{Header: HeaderNonce, Rule: "it must be a UUID"}
+	}
+	secretKey, known := v.secretKey(claim.accessKey)
+	if !known {
+		return Signed{}, &UnknownKeyError{AccessKey: claim.accessKey}
+	}
+	digest := sha256.Sum256(body)
+	right := sign(secretKey, claim, date, canonicalRequest(req, claim.signedHeaders, digest))
+	if subtle.ConstantTimeCompare([]byte(right), []byte(claim.signature)) != 1 {
+		return Signed{}, &MismatchError{AccessKey: claim.accessKey}
+	}
+	// Only a holder of a key learns which region this is.
+	if claim.scope != scope {
+		return Signed{}, &ScopeError{Got: claim.scope, Want: scope}
+	}
+	return Signed{AccessKey: claim.accessKey, Date: at, Nonce: nonce, BodyDigest: digest}, nil
+}
+
+// date reads the date header and holds it against the clock and the scope.
+func (v *Verifier) date(header http.Header, claim authorization) (string, time.Time, error) {
+	text, err := single(header, HeaderDate)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	at, err := time.Parse(DateLayout, text)
+	// time.Parse takes a fraction of a second that the layout lacks.
+	if err != nil || len(text) != len(DateLayout) {
+		return "", time.Time{}, &MalformedError{Header: HeaderDate, Rule: "it must look like " + DateLayout + ", in UTC"}
+	}
+	if text[:len(scopeDateLayout)] != claim.date {
+		return "", time.Time{}, malformed("its Credential is for another day than " + HeaderDate)
+	}
+	if off := at.Sub(v.now()); off.Abs() > MaxSkew {
+		return "", time.Time{}, &DateError{Off: off}
+	}
+	return text, at, nil
+}
+
+// secretKey finds a key pair without telling by its timing how much of a key
+// was right.
+func (v *Verifier) secretKey(accessKey string) (string, bool) {
+	secretKey, known := "", false
+	for _, credentials := range v.credentials {
+		if subtle.ConstantTimeCompare([]byte(credentials.AccessKey), []byte(accessKey)) == 1 {
+			secretKey, known = credentials.SecretKey, true
+		}
+	}
+	return secretKey, known
+}
+
+// single returns the one value of a header that may not be repeated.
+func single(header http.Header, name string) (string, error) {
+	values := header.Values(name)
+	if len(values) > 1 {
+		return "", &MalformedError{Header: name, Rule: "it is given more than once"}
+	}
+	if len(values) == 0 {
+		return "", &MalformedError{Header: name, Rule: "the request has none"}
+	}
+	return values[0], nil
+}
