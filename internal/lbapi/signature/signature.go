@@ -20,9 +20,6 @@ const (
 	Algorithm   = "JDCLOUD2-HMAC-SHA256"
 	HeaderDate  = "x-jdcloud-date"
 	HeaderNonce = "x-jdcloud-nonce"
-	// HeaderRequestID is the one header of the API that is never signed
-	// besides Authorization and User-Agent: anybody on the way may set it.
-	HeaderRequestID = "x-jdcloud-request-id"
 
 	// DateLayout is the form of the date header, always UTC.
 	DateLayout = "20060102T150405Z"
@@ -30,18 +27,12 @@ const (
 	// either way, inclusive.
 	MaxSkew = 15 * time.Minute
 
-	// ServiceLoadBalancer and ServiceCertificates are the two services whose
-	// calls the API has; RegionNone stands in the scope of calls whose path
-	// names no region.
-	ServiceLoadBalancer = "lb"
-	ServiceCertificates = "ssl"
-	RegionNone          = "jdcloud-api"
-
 	keyPrefix        = "JDCLOUD2"
 	scopeTerminator  = "jdcloud2_request"
 	scopeDateLayout  = "20060102"
 	headerAuth       = "Authorization"
 	headerUserAgent  = "User-Agent"
+	headerRequestID  = "x-jdcloud-request-id"
 	headerHost       = "host"
 	signedHeadersSep = ";"
 )
@@ -92,7 +83,7 @@ func signedHeaders(header http.Header) []string {
 		switch {
 		case strings.EqualFold(name, headerAuth),
 			strings.EqualFold(name, headerUserAgent),
-			strings.EqualFold(name, HeaderRequestID),
+			strings.EqualFold(name, headerRequestID),
 			strings.EqualFold(name, headerHost):
 		default:
 			names = append(names, strings.ToLower(name))

@@ -22,7 +22,7 @@ func testTime() time.Time { return time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC
 
 func testCredentials() Credentials { return Credentials{AccessKey: "AK", SecretKey: "SK"} }
 
-func testScope() Scope { return Scope{Region: "local", Service: ServiceLoadBalancer} }
+func testScope() Scope { return Scope{Region: "local", Service: "lb"} }
 
 func newRequest(method, url string, header http.Header) *http.Request {
 	req := httptest.NewRequest(method, url, http.NoBody)
@@ -77,12 +77,12 @@ func TestSignMakesTheSignaturesOfAnIndependentProgram(t *testing.T) {
 			},
 			body:        `{"description":"负载均衡"}`,
 			credentials: Credentials{AccessKey: "AKIDEXAMPLE", SecretKey: "s/e+c=r e t"},
-			scope:       Scope{Region: "cn-north-1", Service: ServiceLoadBalancer},
+			scope:       Scope{Region: "cn-north-1", Service: "lb"},
 			want:        "JDCLOUD2-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/cn-north-1/lb/jdcloud2_request, SignedHeaders=host;x-jdcloud-date;x-jdcloud-nonce;x-note, Signature=f62edff27f5065aab085370b1fca9dc7d22ba64b0739b06625c86c049852d171",
 		},
 		{
 			name: "no path, no region", method: "GET", url: "http://h/", credentials: testCredentials(),
-			scope: Scope{Region: RegionNone, Service: ServiceCertificates},
+			scope: Scope{Region: "jdcloud-api", Service: "ssl"},
 			want:  "JDCLOUD2-HMAC-SHA256 Credential=AK/20261122/jdcloud-api/ssl/jdcloud2_request, SignedHeaders=host;x-jdcloud-date;x-jdcloud-nonce, Signature=40e17557bbdc1bc4e897a2e645e05f3529529efecbedea2c15f4d46da0ea7c3c",
 		},
 	} {
