@@ -123,7 +123,7 @@ func TestClosedServerFreesItsAddressForAnother(t *testing.T) {
 func TestSlowRefusesWhatIsNoPause(t *testing.T) {
 	server := start(t, "red")
 	for _, pause := range []string{"", "soon", "-1s", "2m"} {
-		if response, _ := send(t, http.MethodGet, "http://"+server.Address()+"/slow?for="+pause, ""); response.StatusCode != 400 {
+		if response, _ := send(t, http.MethodGet, "http://"+server.Address()+"/slow?for="+pause, ""); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("for=%s: got %d, want 400", pause, response.StatusCode)
 		}
 	}
