@@ -1,0 +1,1 @@
+terraform import alb_backend_service.web backend-a2b3c4d5e6

@@ -1,0 +1,1 @@
+terraform import alb_listener.web listener-a2b3c4d5e6

@@ -1,0 +1,7 @@
+resource "alb_listener" "web" {
+  name               = "web"
+  protocol           = "http"
+  port               = 80
+  backend_service_id = alb_backend_service.web.id
+  idle_timeout       = 60
+}

@@ -1,0 +1,10 @@
+resource "alb_server_group" "web" {
+  name = "web"
+
+  # The keys are names of your own: a renamed key is another server, a changed weight is not.
+  servers = {
+    large = { address = "10.0.0.11", port = 8080, weight = 50 }
+    small = { address = "10.0.0.12", port = 8080 }
+    spare = { address = "10.0.0.13", port = 8080, weight = 0 } # takes no traffic
+  }
+}

@@ -1,0 +1,56 @@
+# A sticky web application: clients that bring a cookie stay on the server they first met, all others are spread by
+# weight. The listener shares its backend service's protocol; the backend service checks the health of its servers itself.
+
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    alb = {
+      source = "alb-project/alb"
+    }
+  }
+}
+
+# The keys come from ALB_ACCESS_KEY and ALB_SECRET_KEY.
+provider "alb" {
+  endpoint = var.endpoint
+  region   = var.region
+}
+
+resource "alb_server_group" "web" {
+  name        = "sticky-web"
+  description = "The web servers and their shares of the traffic"
+  servers     = var.servers
+}
+
+resource "alb_backend_service" "web" {
+  name            = "sticky-web"
+  protocol        = "http"
+  port            = 80 # for servers that name no port of their own
+  scheduler       = var.scheduler
+  server_group_id = alb_server_group.web.id
+
+  session_persistence = {
+    timeout = var.persistence_timeout
+  }
+
+  forwarded_headers = ["proto", "port", "host"]
+
+  health_check = {
+    protocol            = "http"
+    path                = "/health"
+    codes               = ["2xx"]
+    interval            = 5
+    timeout             = 2
+    healthy_threshold   = 2
+    unhealthy_threshold = 2
+  }
+}
+
+resource "alb_listener" "web" {
+  name               = "sticky-web"
+  protocol           = "http"
+  port               = var.listener_port
+  backend_service_id = alb_backend_service.web.id
+  idle_timeout       = 60
+}
