@@ -48,9 +48,9 @@ type Store interface {
 	Load(ctx context.Context) (State, error)
 	// Commit writes records and reply in one transaction, all or nothing, and returns the new revision. When it returns
 	// without an error, the write survives a kill and a power cut. It fails with ErrStale when the store is not at
-	// revision base any more. A nil reply is not stored.
+	// revision base any more. A nil reply is not stored. Without records it stores the reply and keeps the revision.
 	Commit(ctx context.Context, base uint64, records []Record, reply *Reply) (uint64, error)
-	// Reply returns the stored reply of a nonce, or ErrNoReply.
+	// Reply returns the stored reply of a nonce, or ErrNoReply, also when it has expired.
 	Reply(ctx context.Context, nonce string) (*Reply, error)
 	// Close releases the store; nothing may be called after it.
 	Close() error

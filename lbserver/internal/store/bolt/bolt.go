@@ -1,0 +1,231 @@
+// Package bolt keeps the desired state in one bbolt file.
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
+)
+
+const (
+	// format is the version of what the file holds. It rises when an older
+	// lbserver would misread it.
+	format = 1
+	// lockPatience is how long Open waits for the file's lock: long enough for
+	// a predecessor that is just ending, short enough for a person to wait.
+	lockPatience = 2 * time.Second
+	// pruneAtOnce bounds the expired replies one commit removes in passing; it
+	// adds one reply at most, so that they never pile up.
+	pruneAtOnce = 64
+)
+
+// The buckets of the file, and the keys of the first.
+var (
+	bucketMeta    = []byte("meta")
+	bucketRecords = []byte("records") // kind "/" id → the object
+	bucketReplies = []byte("replies") // nonce → the reply
+	bucketExpiry  = []byte("expiry")  // time, nonce → nothing
+
+	keyFormat   = []byte("format")   // decimal
+	keyRevision = []byte("revision") // 8 bytes, big-endian
+)
+
+// Store is a store.Store in a file. Its errors are those that store.Store
+// names, the context's, and *store.IOError.
+type Store struct {
+	db   *bbolt.DB
+	path string
+	now  func() time.Time
+}
+
+// Open opens the store in the file path, or makes it, along with its
+// directory. The file is this user's only (mode 0600, a new directory 0700)
+// and locked until Close. now tells when replies expire. The errors for the
+// reader to act on are *store.LockedError, *store.FormatError and
+// *store.IOError.
+func Open(path string, now func() time.Time) (*Store, error) {
+	directories, err := makeDirectory(filepath.Dir(path))
+	if err != nil {
+		return nil, &store.IOError{Op: "make the directory", Path: path, Err: err}
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, NoStatistics: true})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, &store.LockedError{Path: path}
+	}
+	if err != nil {
+		return nil, &store.IOError{Op: "open", Path: path, Err: err}
+	}
+	s := &Store{db: db, path: path, now: now}
+	if err := errors.Join(s.makePrivate(), s.initialise(), syncDirectories(directories)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// makePrivate takes other users' rights to a file that was copied or restored
+// with them.
+func (s *Store) makePrivate() error {
+	return s.wrap("make private the file", os.Chmod(s.path, 0o600))
+}
+
+// initialise gives a new file its buckets and checks the format of an old one.
+func (s *Store) initialise() error {
+	return s.update("read the format", func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			if first, _ := tx.Cursor().First(); first != nil {
+				return &store.FormatError{Path: s.path, Known: format}
+			}
+			return create(tx)
+		}
+		found := string(meta.Get(keyFormat))
+		if version, err := strconv.Atoi(found); err != nil || version < 1 || version > format {
+			return &store.FormatError{Path: s.path, Found: found, Known: format}
+		}
+		return nil
+	})
+}
+
+func create(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(keyRevision, binary.BigEndian.AppendUint64(nil, 0)); err != nil {
+		return err
+	}
+	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
+}
+
+// makeDirectory makes a directory and those above it, and returns all whose
+// content it changed or a new file in path will.
+func makeDirectory(path string) ([]string, error) {
+	changed := []string{path}
+	for directory := path; ; {
+		_, err := os.Stat(directory)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		directory = filepath.Dir(directory)
+		changed = append(changed, directory)
+	}
+	return changed, os.MkdirAll(path, 0o700)
+}
+
+// syncDirectories makes the file's name as durable as its content: without it
+// a power cut may take a new file away although each of its writes was synced.
+func syncDirectories(paths []string) error {
+	for _, path := range paths {
+		directory, err := os.Open(path)
+		if err != nil {
+			return &store.IOError{Op: "open the directory", Path: path, Err: err}
+		}
+		if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
+			return &store.IOError{Op: "sync the directory", Path: path, Err: err}
+		}
+	}
+	return nil
+}
+
+// Load implements store.Store.
+func (s *Store) Load(ctx context.Context) (store.State, error) {
+	if err := ctx.Err(); err != nil {
+		return store.State{}, err
+	}
+	var state store.State
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		state = store.State{Revision: revision(tx)}
+		return tx.Bucket(bucketRecords).ForEach(func(key, value []byte) error {
+			kind, id, _ := strings.Cut(string(key), "/")
+			// bbolt's memory is gone when the transaction ends.
+			state.Records = append(state.Records, store.Record{
+				Kind: store.Kind(kind), ID: id, Value: append([]byte{}, value...),
+			})
+			return nil
+		})
+	})
+	return state, s.wrap("read the state", err)
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record, reply *store.Reply) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	next := base
+	if len(records) > 0 {
+		next++
+	}
+	err := s.update(fmt.Sprintf("commit revision %d", next), func(tx *bbolt.Tx) error {
+		if revision(tx) != base {
+			return store.ErrStale
+		}
+		if err := putRecords(tx, records); err != nil {
+			return err
+		}
+		if err := tx.Bucket(bucketMeta).Put(keyRevision, binary.BigEndian.AppendUint64(nil, next)); err != nil {
+			return err
+		}
+		if err := prune(tx, s.now()); err != nil {
+			return err
+		}
+		return putReply(tx, reply)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return next, nil
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error { return s.wrap("close", s.db.Close()) }
+
+func revision(tx *bbolt.Tx) uint64 {
+	return binary.BigEndian.Uint64(tx.Bucket(bucketMeta).Get(keyRevision))
+}
+
+func putRecords(tx *bbolt.Tx, records []store.Record) error {
+	bucket := tx.Bucket(bucketRecords)
+	for _, record := range records {
+		key := []byte(string(record.Kind) + "/" + record.ID)
+		var err error
+		if record.Value == nil {
+			err = bucket.Delete(key)
+		} else {
+			err = bucket.Put(key, record.Value)
+		}
+		if err != nil {
+			return fmt.Errorf("write the %s %q: %w", record.Kind, record.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
+	return s.wrap(op, s.db.Update(change))
+}
+
+// wrap tells failures of the medium from the answers a caller matches.
+func (s *Store) wrap(op string, err error) error {
+	var formatErr *store.FormatError
+	if err == nil || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNoReply) || errors.As(err, &formatErr) {
+		return err
+	}
+	return &store.IOError{Op: op, Path: s.path, Err: err}
+}
