@@ -1,0 +1,188 @@
+package persistence_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+)
+
+const serviceID, serverID = "backend-aaaaaaaaaa", "target-bbbbbbbbbb"
+
+var issued = time.Unix(1_790_000_000, 0)
+
+func newCookie(tb testing.TB, keys persistence.Keys, service string, timeout time.Duration) *persistence.Cookie {
+	tb.Helper()
+	cookie, err := persistence.New(keys, service, timeout)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return cookie
+}
+
+func open(cookie *persistence.Cookie, value []byte, now time.Time) (string, time.Time, error) {
+	got, at, err := cookie.Open(new(persistence.Scratch), value, now)
+	return string(got), at, err
+}
+
+func TestNameIsDerivedFromTheService(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	first, second := newCookie(t, keys, serviceID, 0).Name(), newCookie(t, keys, "backend-cccccccccc", 0).Name()
+	if again := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour).Name(); first != again {
+		t.Errorf("%s, then %s with other keys and timeout", first, again)
+	}
+	if first == second {
+		t.Errorf("two services have the name %s", first)
+	}
+	if !regexp.MustCompile(`^ALB_[a-z2-7]{8}$`).MatchString(first) {
+		t.Errorf("name %q", first)
+	}
+}
+
+func TestOpenReturnsWhatWasSealed(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	rapid.Check(t, func(t *rapid.T) {
+		service := rapid.String().Draw(t, "service")
+		server := rapid.StringN(1, 16, persistence.MaxServerIDLength).Draw(t, "server")
+		at := time.Unix(rapid.Int64Range(0, 1<<40-1).Draw(t, "second"), 0)
+		cookie, err := persistence.New(keys, service, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := cookie.Seal([]byte("before"), server, at)[len("before"):]
+		if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).Match(value) {
+			t.Fatalf("value %q", value)
+		}
+		got, gotAt, err := open(cookie, value, at)
+		if err != nil || got != server || !gotAt.Equal(at) {
+			t.Fatalf("opened %q at %v, %v; sealed %q at %v", got, gotAt, err, server, at)
+		}
+	})
+}
+
+func TestValueIsShortAndTellsNothing(t *testing.T) {
+	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
+	first, second := cookie.Seal(nil, serverID, issued), cookie.Seal(nil, serverID, issued)
+	if len(first) > 70 {
+		t.Errorf("%d characters: %s", len(first), first)
+	}
+	if bytes.Equal(first, second) {
+		t.Errorf("two values for one server and second are equal: %s", first)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(string(first))
+	if err != nil || bytes.Contains(raw, []byte("target")) {
+		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+func TestTamperedValueIsInvalid(t *testing.T) {
+	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour)
+	value := cookie.Seal(nil, serverID, issued)
+	refuse := func(tampered []byte) {
+		t.Helper()
+		if got, _, err := open(cookie, tampered, issued); !errors.Is(err, persistence.ErrInvalid) {
+			t.Fatalf("%q: opened %q, %v", tampered, got, err)
+		}
+	}
+	for i := range value {
+		for bit := range 8 {
+			tampered := slices.Clone(value)
+			tampered[i] ^= 1 << bit
+			refuse(tampered)
+		}
+		refuse(value[:i])
+		refuse(slices.Insert(slices.Clone(value), i, '\n'))
+		refuse(slices.Insert(slices.Clone(value), i, '='))
+	}
+	for _, suffix := range []string{"=", "\n", "\r\n", " ", "A", "AAAA"} {
+		refuse(append(slices.Clone(value), suffix...))
+	}
+}
+
+func TestValueOfAnotherServiceIsInvalid(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	value := newCookie(t, keys, serviceID, 0).Seal(nil, serverID, issued)
+	if _, _, err := open(newCookie(t, keys, "backend-cccccccccc", 0), value, issued); !errors.Is(err, persistence.ErrInvalid) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTimeoutIsKeptByTheServer(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	for name, test := range map[string]struct {
+		timeout, age time.Duration
+		want         error
+	}{
+		"fresh":                       {time.Minute, 0, nil},
+		"at the timeout":              {time.Minute, time.Minute, nil},
+		"just past it":                {time.Minute, time.Minute + time.Second, persistence.ErrExpired},
+		"a day":                       {24 * time.Hour, 24 * time.Hour, nil},
+		"another node's clock ahead":  {time.Minute, -time.Minute, nil},
+		"too far ahead":               {time.Minute, -time.Minute - time.Second, persistence.ErrInvalid},
+		"browser session after years": {0, 100_000 * time.Hour, nil},
+		"browser session, clock back": {0, -100 * time.Hour, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cookie := newCookie(t, keys, serviceID, test.timeout)
+			got, _, err := open(cookie, cookie.Seal(nil, serverID, issued), issued.Add(test.age))
+			if !errors.Is(err, test.want) || (err == nil) != (got == serverID) {
+				t.Errorf("%q, %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestHostileValuesAreRefusedWithoutWork(t *testing.T) {
+	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
+	huge := bytes.Repeat([]byte("A"), 60<<10)
+	scratch := new(persistence.Scratch)
+	if allocations := testing.AllocsPerRun(100, func() { _, _, _ = cookie.Open(scratch, huge, issued) }); allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+	for length := range 200 {
+		if _, _, err := open(cookie, huge[:length], issued); !errors.Is(err, persistence.ErrInvalid) {
+			t.Errorf("%d characters: %v", length, err)
+		}
+	}
+}
+
+func TestOpenAllocatesNothing(t *testing.T) {
+	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour)
+	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
+	if allocations := testing.AllocsPerRun(100, func() { _, _, _ = cookie.Open(scratch, value, issued) }); allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	keys := persistence.GenerateKeys()
+	cookie := newCookie(f, keys, serviceID, time.Hour)
+	genuine := cookie.Seal(nil, serverID, issued)
+	f.Add(genuine)
+	f.Add(newCookie(f, keys.Rotate(), serviceID, 0).Seal(nil, serverID, issued))
+	f.Add([]byte(""))
+	f.Add([]byte("AQ"))
+	f.Add(bytes.Repeat([]byte("_"), 68))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		got, _, err := open(cookie, value, issued)
+		if err == nil && !bytes.Equal(value, genuine) {
+			t.Errorf("forged value %q names server %q", value, got)
+		}
+	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	cookie := newCookie(b, persistence.GenerateKeys(), serviceID, time.Hour)
+	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _, _ = cookie.Open(scratch, value, issued)
+	}
+}

@@ -1,0 +1,122 @@
+package persistence
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// secretSize is the size in bytes of a key, AES-256's.
+const secretSize = 32
+
+// Keys are the secrets under which cookies are sealed. Two are valid at a time, so that a rotation logs nobody out: values
+// are sealed under the current key and opened under either. A Keys is a value; nothing changes it.
+type Keys struct {
+	current  key
+	previous key // its secret is nil before the first rotation
+}
+
+type key struct {
+	id     byte
+	secret []byte
+}
+
+// GenerateKeys makes a first key from the system's source of randomness.
+func GenerateKeys() Keys {
+	return Keys{current: newKey(1)}
+}
+
+// Rotate returns keys with a new current key, whose previous one is k's current. Values under k's previous key are refused
+// from then on, so rotations must lie further apart than the longest persistence timeout in use, a day at most.
+func (k Keys) Rotate() Keys {
+	return Keys{current: newKey(k.current.id + 1), previous: k.current}
+}
+
+func newKey(id byte) key {
+	k := key{id: id, secret: make([]byte, secretSize)}
+	_, _ = rand.Read(k.secret) // never fails: crypto/rand ends the process first
+	return k
+}
+
+// keysJSON is the form in which the store keeps Keys.
+type keysJSON struct {
+	Current  keyJSON  `json:"current"`
+	Previous *keyJSON `json:"previous,omitempty"`
+}
+
+type keyJSON struct {
+	ID     byte   `json:"id"`
+	Secret []byte `json:"secret"`
+}
+
+// ParseKeys reads what Encode wrote. It fails on anything that is not a set of usable keys.
+func ParseKeys(data []byte) (Keys, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var stored keysJSON
+	if err := decoder.Decode(&stored); err != nil {
+		return Keys{}, fmt.Errorf("read the session persistence keys from the store: %w", err)
+	}
+	if decoder.More() {
+		return Keys{}, errors.New("read the session persistence keys from the store: text after the end of the object")
+	}
+	keys := Keys{current: key{stored.Current.ID, stored.Current.Secret}}
+	if err := keys.current.check("current"); err != nil {
+		return Keys{}, err
+	}
+	if stored.Previous == nil {
+		return keys, nil
+	}
+	keys.previous = key{stored.Previous.ID, stored.Previous.Secret}
+	if err := keys.previous.check("previous"); err != nil {
+		return Keys{}, err
+	}
+	if keys.current.id == keys.previous.id {
+		return Keys{}, fmt.Errorf("the stored current and previous session persistence keys have the same id %d", keys.current.id)
+	}
+	return keys, nil
+}
+
+func (k key) check(name string) error {
+	if len(k.secret) != secretSize {
+		return fmt.Errorf("the stored %s session persistence key has %d bytes, want %d", name, len(k.secret), secretSize)
+	}
+	return nil
+}
+
+// Encode returns the JSON form for the store. It holds the secrets in clear: it must go nowhere else.
+func (k Keys) Encode() ([]byte, error) {
+	stored := keysJSON{Current: keyJSON{k.current.id, k.current.secret}}
+	if k.previous.secret != nil {
+		stored.Previous = &keyJSON{k.previous.id, k.previous.secret}
+	}
+	data, err := json.Marshal(stored)
+	if err != nil {
+		return nil, fmt.Errorf("encode the session persistence keys: %w", err)
+	}
+	return data, nil
+}
+
+// Format keeps the secrets out of every kind of print and log.
+func (k Keys) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "session persistence keys (current %d)", k.current.id)
+}
+
+// aead returns the cipher of one backend service. Its key is derived from the service's id, because each random nonce of
+// 96 bits has its share in a limit of 2³² values a key (NIST SP 800-38D, 8.3): a server's value is made at most once a
+// second, and so hundreds of services with hundreds of servers each stay within it, for a year and more.
+func (k key) aead(backendServiceID string) (cipher.AEAD, error) {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte("session persistence of backend service\x00" + backendServiceID))
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
