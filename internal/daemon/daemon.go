@@ -1,0 +1,166 @@
+// Package daemon runs programs in the background for the demo and the benchmark: each in a process group of its own, so
+// that a Ctrl-C reaches only its owner, who then stops them in the right order.
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// readyPoll is the pause between two looks at a program that is starting.
+const readyPoll = 20 * time.Millisecond
+
+// logTail is how much of a program's log an error quotes, in bytes.
+const logTail = 2048
+
+// Program says what to run. Log is the path of the file that takes both outputs; it is made anew.
+type Program struct {
+	Name string // what messages call it
+	Path string
+	Args []string
+	Env  []string // whole, nothing is inherited
+	Log  string
+}
+
+// Process is a running program. Its owner calls Stop or Kill, or leaves it running on purpose.
+type Process struct {
+	program Program
+	command *exec.Cmd
+	exited  chan struct{} // closed when the program ended, after err was set
+	err     error
+}
+
+// Start runs a program. The context is for starting only: the program outlives it.
+func Start(ctx context.Context, program Program) (*Process, error) {
+	log, err := os.OpenFile(program.Log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: its log: %w", program.Name, err)
+	}
+	defer log.Close() //nolint:errcheck // nothing was written through this descriptor
+	command := exec.CommandContext(context.WithoutCancel(ctx), program.Path, program.Args...)
+	command.Env = program.Env
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", program.Name, err)
+	}
+	process := &Process{program: program, command: command, exited: make(chan struct{})}
+	go process.reap()
+	return process, nil
+}
+
+func (p *Process) reap() {
+	p.err = p.command.Wait()
+	close(p.exited)
+}
+
+// Name is what messages call the program.
+func (p *Process) Name() string { return p.program.Name }
+
+// PID is the program's process id, and its process group's.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
+// WaitReady calls ready every 20 ms until it returns nil. It gives up when ctx is done or the program ends, and then
+// says what ready last found wrong and quotes the end of the program's log.
+func (p *Process) WaitReady(ctx context.Context, ready func(context.Context) error) error {
+	poll := time.NewTicker(readyPoll)
+	defer poll.Stop()
+	for {
+		failure := ready(ctx)
+		if failure == nil {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-p.exited:
+			return fmt.Errorf("%s ended (%w) before it was ready:\n%s", p.program.Name, errors.Join(failure, p.err), p.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w:\n%s", p.program.Name, errors.Join(ctx.Err(), failure), p.tail())
+		}
+	}
+}
+
+// Log returns what the program wrote so far.
+func (p *Process) Log() ([]byte, error) { return os.ReadFile(p.program.Log) }
+
+func (p *Process) tail() []byte {
+	text, err := p.Log()
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return bytes.TrimSpace(text[max(0, len(text)-logTail):])
+}
+
+// Stop asks the program to end and waits; when patience is over it is killed. Nil means that it ended with status 0, or
+// by the very signal that asked.
+func (p *Process) Stop(patience time.Duration) error {
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+	case <-timer.C:
+		return errors.Join(fmt.Errorf("%s did not stop within %s", p.program.Name, patience), p.Kill())
+	}
+	var exit *exec.ExitError
+	if errors.As(p.err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+			return nil
+		}
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s stopped badly: %w:\n%s", p.program.Name, p.err, p.tail())
+	}
+	return nil
+}
+
+// Kill ends the program and its children as kill -9 does, and waits until they are gone.
+func (p *Process) Kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.exited
+	return nil
+}
+
+// signal reaches the whole group: a program that forked workers is not left with orphans.
+func (p *Process) signal(signal syscall.Signal) error {
+	select {
+	case <-p.exited:
+		return nil
+	default:
+	}
+	if err := syscall.Kill(-p.PID(), signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("sending %s to %s: %w", signal, p.program.Name, err)
+	}
+	return nil
+}
+
+// FreePorts returns ports of 127.0.0.1 that the kernel says are free, all different, for programs that must be told one.
+func FreePorts(ctx context.Context, count int) (_ []int, err error) {
+	ports := make([]int, count)
+	for i := range ports {
+		var config net.ListenConfig
+		listener, listenErr := config.Listen(ctx, "tcp4", "127.0.0.1:0")
+		if listenErr != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", listenErr)
+		}
+		// Held until all are found, or the kernel might name one twice.
+		defer func() { err = errors.Join(err, listener.Close()) }()
+		address, ok := listener.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, fmt.Errorf("looking for a free port: %s is no TCP address", listener.Addr())
+		}
+		ports[i] = address.Port
+	}
+	return ports, nil
+}
