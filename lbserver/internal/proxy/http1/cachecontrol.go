@@ -1,0 +1,48 @@
+package http1
+
+import "bytes"
+
+// forbidsSharedCaching tells whether a Cache-Control list keeps the whole response out of shared caches: no-store, or
+// private without field names (RFC 9111, 5.2.2.5 and 5.2.2.7; private="…" withholds only the fields it names).
+func forbidsSharedCaching(list []byte) bool {
+	for len(list) > 0 {
+		var directive []byte
+		directive, list = nextElement(list)
+		if equalFold(directive, "private") || equalFold(directive, "no-store") {
+			return true
+		}
+	}
+	return false
+}
+
+// invitesSharedCaching tells the directives that contradict private: public and s-maxage (RFC 9111, 5.2.2.9, 5.2.2.10).
+func invitesSharedCaching(directive []byte) bool {
+	name := directive
+	if end := bytes.IndexByte(directive, '='); end >= 0 {
+		name = trim(directive[:end])
+	}
+	return equalFold(name, "public") || equalFold(name, "s-maxage")
+}
+
+// appendWithoutInvitations appends a Cache-Control field line with the directives of list, less those that would have a
+// cache that finds both private and public choose the wrong one. Nothing is appended where none is left: private itself
+// stands in a field of its own.
+func appendWithoutInvitations(dst, line, list []byte) []byte {
+	start := len(dst)
+	dst = append(dst, line[:len("Cache-Control")]...)
+	separator := ": "
+	for len(list) > 0 {
+		var directive []byte
+		directive, list = nextElement(list)
+		if len(directive) == 0 || invitesSharedCaching(directive) {
+			continue
+		}
+		dst = append(dst, separator...)
+		dst = append(dst, directive...)
+		separator = ", "
+	}
+	if separator == ": " {
+		return dst[:start]
+	}
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,184 @@
+package http1
+
+// Chunked follows a body in the chunked transfer coding (RFC 9112, 7.1) over the bytes that carry it. Its zero value stands
+// at the start of a body. It never looks at bytes behind the body: those are the next message's.
+type Chunked struct {
+	state     chunkState
+	digits    uint8 // read of the current chunk size
+	extension int   // bytes read of the current chunk's extensions
+	remaining int64 // bytes of data to come in the current chunk; while its size is read, the size so far
+}
+
+type chunkState uint8
+
+const (
+	chunkSize chunkState = iota
+	chunkExtension
+	chunkSizeLF
+	chunkData
+	chunkDataCR
+	chunkDataLF
+	chunkTrailer // the last chunk's line has been read
+	chunkFields  // the first byte of a field is next
+	chunkEndLF   // the CR of an empty trailer section has been read
+	chunkEnd
+)
+
+var (
+	errChunkSize      = &Error{400, "RFC 9112, 7.1", "a chunk size is not a hexadecimal number below 2^60"}
+	errChunkLine      = &Error{400, "RFC 9112, 7.1", "a chunk's first line does not end in CR LF"}
+	errChunkExtension = &Error{400, "limit of 4 KiB, RFC 9112, 7.1.1", "a chunk extension is longer than 4 KiB or has a control character"}
+	errChunkData      = &Error{400, "RFC 9112, 7.1", "the data of a chunk is not followed by CR LF"}
+	errChunkTrailer   = &Error{400, "RFC 9112, 7.1.2", "the last chunk is followed by neither fields nor an empty line"}
+)
+
+// maxChunkDigits bounds a chunk size with its leading zeros: 15 hexadecimal digits can't overflow.
+const maxChunkDigits = 15
+
+// Done tells that the body, with an empty trailer section, has been passed over entirely.
+func (c *Chunked) Done() bool { return c.state == chunkEnd }
+
+// AtTrailer tells that the next byte is the first of a trailer section that is not empty: [Trailer] reads it.
+func (c *Chunked) AtTrailer() bool { return c.state == chunkFields }
+
+// Next returns how many bytes at the start of src are framing and how many behind those are data. Both are zero only
+// where src is empty, or after the end, or at a trailer section. Errors are [*Error].
+func (c *Chunked) Next(src []byte) (framing, data int, err error) {
+	for framing < len(src) {
+		if c.state == chunkData {
+			data = len(src) - framing
+			if int64(data) >= c.remaining {
+				data = int(c.remaining)
+				c.state = chunkDataCR
+			}
+			c.remaining -= int64(data)
+			return framing, data, nil
+		}
+		if c.state == chunkTrailer && classes[src[framing]]&classToken != 0 {
+			c.state = chunkFields
+		}
+		if c.state == chunkEnd || c.state == chunkFields {
+			return framing, 0, nil
+		}
+		if err := c.step(src[framing]); err != nil {
+			return framing, 0, err
+		}
+		framing++
+	}
+	return framing, 0, nil
+}
+
+// Pass returns how many bytes at the start of src may be passed on as they are, framing and data together: all of them,
+// or those up to the end of the body or the start of its trailer section.
+func (c *Chunked) Pass(src []byte) (int, error) {
+	passed := 0
+	for passed < len(src) {
+		framing, data, err := c.Next(src[passed:])
+		passed += framing + data
+		if err != nil || framing+data == 0 {
+			return passed, err
+		}
+	}
+	return passed, nil
+}
+
+// step takes one byte of framing.
+func (c *Chunked) step(b byte) error {
+	switch c.state {
+	case chunkSize:
+		return c.stepSize(b)
+	case chunkExtension:
+		if b == '\r' {
+			c.state = chunkSizeLF
+			return nil
+		}
+		if c.extension++; c.extension > MaxChunkExtensionBytes || b < 0x20 && b != '\t' || b == 0x7f {
+			return errChunkExtension
+		}
+	case chunkSizeLF:
+		if b != '\n' {
+			return errChunkLine
+		}
+		c.digits, c.extension = 0, 0
+		c.state = chunkData
+		if c.remaining == 0 {
+			c.state = chunkTrailer
+		}
+	case chunkDataCR:
+		if b != '\r' {
+			return errChunkData
+		}
+		c.state = chunkDataLF
+	case chunkDataLF:
+		if b != '\n' {
+			return errChunkData
+		}
+		c.state = chunkSize
+	case chunkTrailer:
+		if b != '\r' {
+			return errChunkTrailer
+		}
+		c.state = chunkEndLF
+	case chunkEndLF:
+		if b != '\n' {
+			return errChunkTrailer
+		}
+		c.state = chunkEnd
+	}
+	return nil
+}
+
+func (c *Chunked) stepSize(b byte) error {
+	if classes[b]&classHex != 0 {
+		if c.digits++; c.digits > maxChunkDigits {
+			return errChunkSize
+		}
+		digit := lower[b] - '0'
+		if digit > 9 {
+			digit = lower[b] - 'a' + 10
+		}
+		c.remaining = c.remaining<<4 | int64(digit)
+		return nil
+	}
+	switch {
+	case c.digits == 0:
+		return errChunkSize
+	case b == '\r':
+		c.state = chunkSizeLF
+	case b == ';':
+		c.state = chunkExtension
+		c.extension = 1
+	default:
+		return errChunkSize
+	}
+	return nil
+}
+
+// Trailer is a trailer section (RFC 9112, 7.1.2). Like a head it is judged whole before any of it is passed on.
+type Trailer struct{ head }
+
+// Reset makes t ready for a new trailer section.
+func (t *Trailer) Reset() { t.reset() }
+
+// Parse reads the trailer section at the start of buf and returns its length with the final empty line, as [Request.Parse]
+// does for heads.
+func (t *Trailer) Parse(buf []byte) (int, error) {
+	window := buf[:min(len(buf), MaxTrailerBytes)]
+	length, err := t.readFields(window)
+	if err == nil && length == 0 && len(window) == MaxTrailerBytes {
+		return 0, errTrailerTooLarge
+	}
+	return length, err
+}
+
+// Append appends the fields of the trailer section that may be passed on, and the empty line. Fields that frame, route or
+// control a message, or that only this load balancer may set, are dropped: RFC 9110, 6.5.1 forbids them here, and a server
+// that merges trailers into its head would believe them.
+func (t *Trailer) Append(dst, buf []byte) []byte {
+	for i := range t.count {
+		if f := &t.fields[i]; f.kind == kindOther && !f.removed {
+			dst = append(dst, buf[f.start:f.end]...)
+		}
+	}
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,148 @@
+package http1
+
+// kind says what this package must know of a field.
+type kind uint8
+
+const (
+	kindOther kind = iota
+	// kindEndToEnd are fields that no Connection option may remove: whoever could strip them from another's request, or
+	// from under a server that trusts them, would change its meaning. RFC 9110, 7.6.1 forbids senders to list them.
+	kindEndToEnd
+	kindHost
+	kindConnection
+	kindContentLength
+	kindTransferEncoding
+	kindExpect
+	kindUpgrade
+	kindHopByHop // Keep-Alive, Proxy-Connection: RFC 9110, 7.6.1
+	kindTE
+	kindTrailer
+	kindCookie
+	kindSetCookie
+	kindCacheControl
+	kindForwardedFor
+	// kindForwarded are the fields only a load balancer may set. Clients' are removed always, and so are all spellings
+	// with "_" for "-", which CGI-like servers can't tell from the true ones.
+	kindForwarded
+)
+
+// field is one field line by its offsets in the caller's buffer, which is at most MaxHeadBytes long.
+type field struct {
+	start      uint32 // of the line and of the name
+	end        uint32 // of the line with its CR LF
+	valueStart uint32
+	valueEnd   uint32
+	nameLength uint16
+	kind       kind
+	removed    bool // named by a Connection option
+}
+
+func (f *field) name(buf []byte) []byte  { return buf[f.start : f.start+uint32(f.nameLength)] }
+func (f *field) value(buf []byte) []byte { return buf[f.valueStart:f.valueEnd] }
+
+// kindOf recognizes a field by its name.
+func kindOf(name []byte) kind {
+	switch lower[name[0]] {
+	case 'h':
+		if equalFold(name, "host") {
+			return kindHost
+		}
+	case 'c':
+		return kindOfC(name)
+	case 't':
+		switch {
+		case equalFold(name, "transfer-encoding"):
+			return kindTransferEncoding
+		case equalFold(name, "te"):
+			return kindTE
+		case equalFold(name, "trailer"):
+			return kindTrailer
+		}
+	case 'x':
+		return kindOfX(name)
+	case 'e':
+		if equalFold(name, "expect") {
+			return kindExpect
+		}
+	case 'u':
+		if equalFold(name, "upgrade") {
+			return kindUpgrade
+		}
+	case 's':
+		if equalFold(name, "set-cookie") {
+			return kindSetCookie
+		}
+	case 'k':
+		if equalFold(name, "keep-alive") {
+			return kindHopByHop
+		}
+	case 'p':
+		if equalFold(name, "proxy-connection") {
+			return kindHopByHop
+		}
+	case 'a', 'd', 'f', 'l', 'o', 'r', 'v':
+		return kindOfEndToEnd(name)
+	}
+	return kindOther
+}
+
+func kindOfC(name []byte) kind {
+	switch {
+	case equalFold(name, "connection"):
+		return kindConnection
+	case equalFold(name, "content-length"):
+		return kindContentLength
+	case equalFold(name, "cookie"):
+		return kindCookie
+	case equalFold(name, "cache-control"):
+		return kindCacheControl
+	case equalFold(name, "content-digest"), equalFold(name, "content-md5"):
+		return kindOther // made to stand in trailer sections, RFC 9530
+	case len(name) > len("content-") && equalFold(name[:len("content-")], "content-"):
+		return kindEndToEnd
+	}
+	return kindOther
+}
+
+func kindOfEndToEnd(name []byte) kind {
+	for _, word := range [...]string{"authorization", "date", "forwarded", "location", "origin", "range", "vary", "via"} {
+		if equalFold(name, word) {
+			return kindEndToEnd
+		}
+	}
+	return kindOther
+}
+
+func kindOfX(name []byte) kind {
+	const prefix = "x-forwarded-"
+	if equalFold(name, "x-real-ip") {
+		return kindEndToEnd
+	}
+	if len(name) <= len(prefix) || !equalDashed(name[:len(prefix)], prefix) {
+		return kindOther
+	}
+	switch rest := name[len(prefix):]; {
+	case equalFold(name, "x-forwarded-for"):
+		return kindForwardedFor
+	case equalDashed(rest, "for"), equalDashed(rest, "proto"), equalDashed(rest, "port"), equalDashed(rest, "host"),
+		equalDashed(rest, "lbip"), equalDashed(rest, "client-port"):
+		return kindForwarded
+	}
+	return kindOther
+}
+
+// equalDashed is equalFold with "_" taken for "-".
+func equalDashed(b []byte, word string) bool {
+	if len(b) != len(word) {
+		return false
+	}
+	for i, c := range b {
+		if c == '_' {
+			c = '-'
+		}
+		if lower[c] != word[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,187 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzRequest holds net/http's parser against ours: what we accept it must accept and frame alike, before and after
+// rewriting, and what we send on must keep the promises about cookies and forged fields.
+func FuzzRequest(f *testing.F) {
+	f.Add([]byte("GET /a?b HTTP/1.1\r\nHost: h\r\nCookie: a=b; " + cookieName + "=c\r\n\r\n"))
+	f.Add([]byte("POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: x, te\r\nTE: trailers\r\n\r\n1\r\na\r\n0\r\n\r\n"))
+	f.Add([]byte("PUT / HTTP/1.0\r\nContent-Length: 3\r\nX_Forwarded-Proto: a\r\n\r\nabc"))
+	f.Add([]byte("\r\nOPTIONS * HTTP/1.1\r\nHost: [::1]:80\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"))
+	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: []byte("192.0.2.7"), ForwardedHost: true, DefaultHost: []byte("d")}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		request, again := new(Request), new(Request)
+		request.Reset()
+		n, err := request.Parse(raw)
+		if !sameInPieces(raw, n, err) {
+			t.Fatalf("%q is judged differently in pieces", raw)
+		}
+		if n == 0 || err != nil {
+			return
+		}
+		if compareWithStandardLibrary(t, raw[:n], request, string(request.Target(raw))) {
+			return
+		}
+		sent := request.AppendTo(nil, raw, rewrite)
+		again.Reset()
+		if m, err := again.Parse(sent); m != len(sent) || err != nil {
+			if errors.Is(err, errTooManyFields) || errors.Is(err, errHeadTooLarge) {
+				return
+			}
+			t.Fatalf("%q became %q: %d, %v", raw[:n], sent, m, err)
+		}
+		if again.Framing != request.Framing || again.length != request.length || again.Version10 {
+			t.Fatalf("%q became %q, which frames its body differently", raw[:n], sent)
+		}
+		if _, ok := again.Cookie(sent, cookieName); ok {
+			t.Fatalf("%q became %q, which has the cookie", raw[:n], sent)
+		}
+		for i := range again.count {
+			name := strings.ReplaceAll(strings.ToLower(string(again.fields[i].name(sent))), "_", "-")
+			if name == "x-forwarded-proto" || name == "x-forwarded-port" {
+				t.Fatalf("%q became %q, which has a forged field", raw[:n], sent)
+			}
+		}
+	})
+}
+
+// sameInPieces tells whether a head gets the same judgement in two pieces, wherever it is cut, as in one.
+func sameInPieces(raw []byte, n int, err error) bool {
+	for cut := 1; cut < len(raw) && cut < 300; cut += 7 {
+		r := new(Request)
+		r.Reset()
+		got, gotErr := r.Parse(raw[:cut])
+		if got == 0 && gotErr == nil {
+			got, gotErr = r.Parse(raw)
+		}
+		if got != n || !errors.Is(gotErr, err) && (gotErr == nil) != (err == nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// compareWithStandardLibrary reports whether net/http can't judge the head, for reasons that aren't ours to share.
+func compareWithStandardLibrary(t *testing.T, head []byte, request *Request, target string) bool {
+	t.Helper()
+	theirs, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(head, []byte("\r\n")))))
+	if _, urlErr := url.ParseRequestURI(target); urlErr != nil {
+		return true // we pass URIs through that net/url can't decode
+	}
+	if err != nil {
+		if strings.Contains(err.Error(), "malformed HTTP version") && head[bytes.IndexByte(head, '\n')-2] > '1' {
+			return true // a minor version above 1
+		}
+		t.Fatalf("net/http refuses %q: %v", head, err)
+	}
+	chunked := len(theirs.TransferEncoding) == 1 && theirs.TransferEncoding[0] == "chunked"
+	if chunked != (request.Framing == FramingChunked) {
+		t.Fatalf("%q: framing %s, net/http says %v", head, request.Framing, theirs.TransferEncoding)
+	}
+	if request.Framing == FramingLength && theirs.ContentLength != request.length ||
+		request.Framing == FramingNone && theirs.ContentLength > 0 {
+		t.Fatalf("%q: %s of %d, net/http says %d", head, request.Framing, request.length, theirs.ContentLength)
+	}
+	if host := request.Host(head); host != nil && !strings.EqualFold(theirs.Host, string(host)) {
+		t.Fatalf("%q: host %q, net/http says %q", head, host, theirs.Host)
+	}
+	if theirs.Method != string(request.MethodText(head)) {
+		t.Fatalf("%q: method %q, net/http says %q", head, request.MethodText(head), theirs.Method)
+	}
+	return false
+}
+
+// FuzzResponse wants every response we accept to be accepted by net/http with the same framing, also after rewriting.
+func FuzzResponse(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: public, s-maxage=1\r\n\r\nhello"), false)
+	f.Add([]byte("HTTP/1.0 404\r\nSet-Cookie: "+cookieName+"=x\r\nConnection: keep-alive, a\r\nA: b\r\n\r\n"), true)
+	f.Add([]byte("HTTP/1.1 101 x\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n"), false)
+	f.Add([]byte("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"), false)
+	f.Fuzz(func(t *testing.T, raw []byte, head bool) {
+		response, again := new(Response), new(Response)
+		response.Reset()
+		n, err := response.Parse(raw)
+		if n == 0 || err != nil {
+			return
+		}
+		rewrite := &ResponseRewrite{KeepAlive: true, CookieName: cookieName, SetCookie: []byte("Set-Cookie: " + cookieName + "=ours\r\n")}
+		request := &http.Request{Method: http.MethodGet}
+		if head {
+			rewrite.Method = MethodHead
+			request.Method = http.MethodHead
+		}
+		sent := response.AppendTo(nil, raw, rewrite)
+		again.Reset()
+		if m, err := again.Parse(sent); m != len(sent) || err != nil {
+			if errors.Is(err, errTooManyFields) || errors.Is(err, errHeadTooLarge) {
+				return
+			}
+			t.Fatalf("%q became %q: %d, %v", raw[:n], sent, m, err)
+		}
+		if got, want := again.Framing(rewrite.Method), response.Framing(rewrite.Method); got != want {
+			t.Fatalf("%q became %q: framing %s, before %s", raw[:n], sent, got, want)
+		}
+		theirs, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(sent)), request)
+		if err != nil {
+			t.Fatalf("%q became %q, which net/http refuses: %v", raw[:n], sent, err)
+		}
+		defer theirs.Body.Close()
+		if response.Framing(rewrite.Method) == FramingLength && theirs.ContentLength != response.length {
+			t.Fatalf("%q: length %d, net/http says %d", sent, response.length, theirs.ContentLength)
+		}
+		ours := 0
+		for _, cookie := range theirs.Header.Values("Set-Cookie") {
+			name, _, _ := strings.Cut(cookie, "=")
+			if strings.Trim(name, " \t") == cookieName && strings.Contains(cookie, "=") {
+				ours++
+			}
+		}
+		if ours != 1 {
+			t.Fatalf("%q became %q, which sets our cookie %d times", raw[:n], sent, ours)
+		}
+	})
+}
+
+// FuzzChunked wants every body that we pass on to be read by net/http to the same data and the same end.
+func FuzzChunked(f *testing.F) {
+	f.Add([]byte("5\r\nhello\r\n0\r\n\r\nGET"), 3)
+	f.Add([]byte("1;a=b\r\nx\r\n0\r\nA: b\r\n\r\n"), 1)
+	f.Add([]byte("ffffffffffffffff\r\n"), 100)
+	f.Fuzz(func(t *testing.T, raw []byte, step int) {
+		if step < 1 {
+			return
+		}
+		data, rest, err := readChunked(string(raw), step)
+		if whole, wholeRest, wholeErr := readChunked(string(raw), len(raw)+1); whole != data || wholeRest != rest || !errors.Is(wholeErr, err) {
+			t.Fatalf("%q: %q, %q, %v in pieces; %q, %q, %v at once", raw, data, rest, err, whole, wholeRest, wholeErr)
+		}
+		var chunked Chunked
+		passed, _ := chunked.Pass(raw)
+		if err != nil || !chunked.Done() {
+			return
+		}
+		head := "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+		reader := bufio.NewReader(io.MultiReader(strings.NewReader(head), bytes.NewReader(raw[:passed])))
+		theirs, err := http.ReadRequest(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := io.ReadAll(theirs.Body)
+		if err != nil && strings.Contains(err.Error(), "too much overhead") {
+			return
+		}
+		if err != nil || string(read) != data || reader.Buffered() != 0 {
+			t.Fatalf("%q: we read %q, net/http reads %q, %v and leaves %d", raw[:passed], data, read, err, reader.Buffered())
+		}
+	})
+}

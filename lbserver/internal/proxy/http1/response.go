@@ -1,0 +1,114 @@
+package http1
+
+// Response is the head of a response; see [Request] for how it and its buffer are used.
+type Response struct {
+	head
+	// Status is the status code, 100 to 999.
+	Status int
+	// Version10 tells an HTTP/1.0 server.
+	Version10 bool
+
+	lineEnd   int // of the status line, with its CR LF
+	textStart int // of " 200 OK" in the status line
+}
+
+var (
+	errStatusLine    = &Error{400, "RFC 9112, 4", "the status line is not HTTP version, three digits and a reason"}
+	errStatusInvalid = &Error{400, "RFC 9110, 15", "the status code is below 100"}
+	errStatusVersion = &Error{505, "RFC 9112, 2.3", "the server answers in a version other than HTTP/1.0 and HTTP/1.1"}
+)
+
+// Reset makes r ready for a new head.
+func (r *Response) Reset() {
+	r.reset()
+	r.Status, r.Version10, r.lineEnd, r.textStart = 0, false, 0, 0
+}
+
+// Parse reads the head at the start of buf, as [Request.Parse] does.
+func (r *Response) Parse(buf []byte) (int, error) {
+	window := buf[:min(len(buf), MaxHeadBytes)]
+	if r.lineEnd == 0 {
+		end, err := r.line(window)
+		if err != nil {
+			return 0, err
+		}
+		if end >= 0 {
+			if err := r.readStatusLine(window[:end]); err != nil {
+				return 0, err
+			}
+			r.lineEnd = end + 2
+			r.advance(end)
+		}
+	}
+	length := 0
+	if r.lineEnd > 0 {
+		var err error
+		if length, err = r.readFields(window); err != nil {
+			return 0, err
+		}
+	}
+	if length == 0 {
+		if len(window) == MaxHeadBytes {
+			return 0, errHeadTooLarge
+		}
+		return 0, nil
+	}
+	return length, r.judgeFraming(r.Version10)
+}
+
+// readStatusLine judges the status line. The space before an empty reason may be missing: servers in the wild leave it
+// out, and nothing can be mistaken for anything else by it.
+func (r *Response) readStatusLine(line []byte) error {
+	const versionLength = len("HTTP/1.1")
+	if len(line) < versionLength+len(" 200") || line[versionLength] != ' ' {
+		return errStatusLine
+	}
+	major, minor, ok := parseVersion(line[:versionLength])
+	if !ok {
+		return errStatusLine
+	}
+	if major != 1 {
+		return errStatusVersion
+	}
+	code, ok := parseDecimal(line[versionLength+1 : versionLength+4])
+	if !ok || len(line) > versionLength+4 && line[versionLength+4] != ' ' {
+		return errStatusLine
+	}
+	if code < 100 {
+		return errStatusInvalid
+	}
+	r.Status, r.Version10, r.textStart = int(code), minor == 0, versionLength
+	return nil
+}
+
+// Framing decides how the body of this response to a request with the given method ends (RFC 9112, 6.3).
+func (r *Response) Framing(method Method) Framing {
+	switch {
+	case r.bodiless() || method == MethodHead:
+		return FramingNone
+	case r.hasCoding:
+		return FramingChunked
+	case r.hasLength && r.length == 0:
+		return FramingNone
+	case r.hasLength:
+		return FramingLength
+	default:
+		return FramingUntilClose
+	}
+}
+
+// bodiless tells the statuses whose responses have no body whatever the method (RFC 9112, 6.3, rule 1).
+func (r *Response) bodiless() bool { return r.Status < 200 || r.Status == 204 || r.Status == 304 }
+
+// Interim tells a 1xx response that another one follows. 101 is final: another protocol follows it.
+func (r *Response) Interim() bool { return r.Status < 200 && r.Status != 101 }
+
+// KeepAlive tells whether the server keeps the connection open after this response (RFC 9112, 9.3). A body until close
+// forbids it too, which Framing tells.
+func (r *Response) KeepAlive() bool { return r.persistent(r.Version10) }
+
+// ContentLength is the value of Content-Length, in bytes; 0 where there is none.
+func (r *Response) ContentLength() int64 { return r.length }
+
+// Upgrade tells whether a 101 response names the protocol it changes to (RFC 9110, 15.2.2).
+func (r *Response) Upgrade() bool { return r.Status == 101 && r.mayUpgrade() }

@@ -1,0 +1,130 @@
+package http1
+
+// RequestRewrite says what changes in a request's head between the client and the server.
+type RequestRewrite struct {
+	// CookieName is the name of the cookie that is cut out of Cookie; "" cuts nothing.
+	CookieName string
+	// ClientAddress is appended to X-Forwarded-For; nil leaves that field as it came.
+	ClientAddress []byte
+	// Forwarded is complete field lines (name, colon, value, CR LF) to add: what of X-Forwarded-Proto and its kin is
+	// configured. They are the same for all requests of a connection, so they are made once.
+	Forwarded []byte
+	// ForwardedHost adds X-Forwarded-Host with the value of Host.
+	ForwardedHost bool
+	// DefaultHost is the Host of an HTTP/1.0 request that came without (RFC 9112, 3.3).
+	DefaultHost []byte
+}
+
+// AppendTo appends to dst the head in buf as the server is to get it: in HTTP/1.1 and origin form, without hop-by-hop
+// fields, with what rewrite says. All other fields keep their order and their bytes.
+func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
+	dst = r.appendRequestLine(dst, buf)
+	if r.hostField < 0 {
+		host := r.Host(buf)
+		if host == nil {
+			host = rewrite.DefaultHost
+		}
+		dst = appendField(dst, "Host", host)
+	}
+	kept := r.lineEnd // start of a run of bytes that are copied as they are
+	for i := range r.count {
+		f := &r.fields[i]
+		if r.passes(f, buf, rewrite) {
+			continue
+		}
+		dst = append(dst, buf[kept:f.start]...)
+		kept = int(f.end)
+		if f.kind == kindCookie {
+			dst = appendCookieField(dst, buf[f.start:f.end], f.value(buf), rewrite.CookieName)
+		}
+	}
+	dst = append(dst, buf[kept:r.fieldsEnd()]...)
+	return r.appendOwnFields(dst, buf, rewrite)
+}
+
+// passes tells whether a field line is copied as it is.
+func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
+	switch f.kind {
+	case kindOther:
+		return !f.removed
+	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding, kindForwarded:
+		return false
+	case kindContentLength:
+		return true
+	case kindUpgrade:
+		return r.Upgrade()
+	case kindExpect:
+		return r.ExpectContinue || !equalFold(f.value(buf), "100-continue")
+	case kindForwardedFor:
+		return rewrite.ClientAddress == nil
+	case kindCookie:
+		return rewrite.CookieName == "" || !hasCookieNamed(f.value(buf), rewrite.CookieName)
+	default:
+		return true
+	}
+}
+
+// appendRequestLine appends the request line in HTTP/1.1, an absolute target turned into its path (RFC 9112, 3.2.1).
+func (r *Request) appendRequestLine(dst, buf []byte) []byte {
+	if r.authorityEnd == 0 && !r.Version10 && buf[r.lineEnd-3] == '1' {
+		return append(dst, buf[r.start:r.lineEnd]...)
+	}
+	dst = append(dst, buf[r.start:r.methodEnd+1]...)
+	target := buf[r.targetStart:r.targetEnd]
+	if r.authorityEnd > 0 {
+		target = buf[r.authorityEnd:r.targetEnd]
+		switch {
+		case len(target) == 0 && r.Method == MethodOptions:
+			dst = append(dst, '*') // RFC 9112, 3.2.4
+		case len(target) == 0 || target[0] != '/':
+			dst = append(dst, '/')
+		}
+	}
+	dst = append(dst, target...)
+	return append(dst, " HTTP/1.1\r\n"...)
+}
+
+// appendOwnFields appends what this load balancer adds, and the empty line.
+func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []byte {
+	if rewrite.ClientAddress != nil {
+		dst = append(dst, "X-Forwarded-For: "...)
+		for i := range r.count {
+			if f := &r.fields[i]; f.kind == kindForwardedFor && f.valueEnd > f.valueStart {
+				dst = append(dst, f.value(buf)...)
+				dst = append(dst, ", "...)
+			}
+		}
+		dst = append(dst, rewrite.ClientAddress...)
+		dst = append(dst, "\r\n"...)
+	}
+	dst = append(dst, rewrite.Forwarded...)
+	if rewrite.ForwardedHost {
+		host := r.Host(buf)
+		if host == nil {
+			host = rewrite.DefaultHost
+		}
+		dst = appendField(dst, "X-Forwarded-Host", host)
+	}
+	if r.Framing == FramingChunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch trailers := r.trailersWanted; {
+	case r.Upgrade() && trailers:
+		dst = append(dst, "TE: trailers\r\nConnection: upgrade, te\r\n"...)
+	case r.Upgrade():
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	case trailers:
+		dst = append(dst, "TE: trailers\r\nConnection: te\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// fieldsEnd is where the empty line that ends the head starts.
+func (h *head) fieldsEnd() int { return h.position }
+
+func appendField(dst []byte, name string, value []byte) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	dst = append(dst, value...)
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,94 @@
+package http1
+
+// ResponseRewrite says what changes in a response's head between the server and the client.
+type ResponseRewrite struct {
+	// CookieName is the name of the cookie a server may not set; "" lets it set all.
+	CookieName string
+	// SetCookie is a complete Set-Cookie field line (with CR LF) to add, or nil. With one, the response is kept out of
+	// shared caches.
+	SetCookie []byte
+	// Method is the method of the request.
+	Method Method
+	// Version10 tells that the client speaks HTTP/1.0: it gets no transfer coding.
+	Version10 bool
+	// KeepAlive tells that the connection to the client stays open after this response.
+	KeepAlive bool
+}
+
+// AppendTo appends to dst the head in buf as the client is to get it: in HTTP/1.1, without hop-by-hop fields, with what
+// rewrite says. All other fields keep their order and their bytes.
+func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
+	dst = append(dst, "HTTP/1.1"...)
+	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf)
+	kept := r.textStart // start of a run of bytes that are copied as they are
+	for i := range r.count {
+		f := &r.fields[i]
+		if r.passes(f, buf, rewrite, private) {
+			continue
+		}
+		dst = append(dst, buf[kept:f.start]...)
+		kept = int(f.end)
+		if f.kind == kindCacheControl {
+			dst = appendWithoutInvitations(dst, buf[f.start:f.end], f.value(buf))
+		}
+	}
+	dst = append(dst, buf[kept:r.fieldsEnd()]...)
+	if private {
+		dst = append(dst, "Cache-Control: private\r\n"...)
+	}
+	dst = append(dst, rewrite.SetCookie...)
+	if r.hasCoding && !rewrite.Version10 && !r.forbidsFraming() {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case r.Interim():
+	case r.Upgrade():
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	case r.upgradeRequired() && rewrite.KeepAlive:
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	case r.upgradeRequired():
+		dst = append(dst, "Connection: upgrade, close\r\n"...)
+	case !rewrite.KeepAlive:
+		dst = append(dst, "Connection: close\r\n"...)
+	case rewrite.Version10:
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// passes tells whether a field line is copied as it is.
+func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, private bool) bool {
+	switch f.kind {
+	case kindOther:
+		return !f.removed
+	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding:
+		return false
+	case kindContentLength:
+		return !r.forbidsFraming()
+	case kindUpgrade:
+		return r.Upgrade() || r.upgradeRequired()
+	case kindTrailer:
+		return !rewrite.Version10
+	case kindSetCookie:
+		return rewrite.CookieName == "" || !setsCookie(f.value(buf), rewrite.CookieName)
+	case kindCacheControl:
+		return !private
+	default:
+		return true
+	}
+}
+
+// forbidsFraming tells the statuses that must not carry Content-Length or Transfer-Encoding (RFC 9110, 8.6; RFC 9112, 6.1).
+func (r *Response) forbidsFraming() bool { return r.Status < 200 || r.Status == 204 }
+
+// upgradeRequired tells a 426 that names what it wants (RFC 9110, 15.5.22).
+func (r *Response) upgradeRequired() bool { return r.Status == 426 && r.mayUpgrade() }
+
+func (r *Response) forbidsSharedCaching(buf []byte) bool {
+	for i := range r.count {
+		if f := &r.fields[i]; f.kind == kindCacheControl && forbidsSharedCaching(f.value(buf)) {
+			return true
+		}
+	}
+	return false
+}
