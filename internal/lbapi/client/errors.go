@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+)
+
+// CallError is a call that failed: what it was for, where it went, why, and what the reader can do.
+// errors.As finds the *lbapi.Error in it when the API answered, and a *NotAPIError when something else did.
+type CallError struct {
+	Operation string // such as `create listener "web"`
+	Method    string
+	URL       string
+	Attempts  int
+	Advice    string // what to check, or empty
+	Err       error
+}
+
+// Error implements error.
+func (e *CallError) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %s %s", e.Operation, e.Method, e.URL)
+	if e.Attempts > 1 {
+		fmt.Fprintf(&text, " (%d attempts)", e.Attempts)
+	}
+	fmt.Fprintf(&text, ": %s", e.Err)
+	var refusal *lbapi.Error
+	if errors.As(e.Err, &refusal) {
+		fmt.Fprintf(&text, " (HTTP %d, request %s)", refusal.Code, refusal.RequestID)
+	}
+	if e.Advice != "" {
+		text.WriteString("; " + e.Advice)
+	}
+	return text.String()
+}
+
+// Unwrap gives the reason.
+func (e *CallError) Unwrap() error { return e.Err }
+
+// NotAPIError is an answer that is not the control API's: a web page, another service, or far too much.
+type NotAPIError struct {
+	StatusCode int
+	What       string // its content type, or what else was wrong
+	TLSPort    bool   // a server that speaks TLS complained of plain HTTP
+}
+
+// Error implements error.
+func (e *NotAPIError) Error() string {
+	if e.TLSPort {
+		return "the server at this endpoint speaks TLS, and was called with plain HTTP"
+	}
+	return fmt.Sprintf("the answer is not the control API's: HTTP %d with %s", e.StatusCode, e.What)
+}
+
+// IsNotFound reports whether the API said that the object of a call does not exist.
+func IsNotFound(err error) bool { return hasStatus(err, lbapi.NotFound) }
+
+// IsConflict reports whether the API refused a call because of another object: in use, a taken port, a duplicate.
+func IsConflict(err error) bool { return hasStatus(err, lbapi.Conflict) }
+
+// IsQuotaExceeded reports whether the API refused a call because a quota is used up.
+func IsQuotaExceeded(err error) bool { return hasStatus(err, lbapi.QuotaExceeded) }
+
+func hasStatus(err error, status lbapi.ErrorStatus) bool {
+	var refusal *lbapi.Error
+	return errors.As(err, &refusal) && refusal.Status == status && refusal.Code == status.HTTPStatus()
+}
+
+// repeatable reports whether another attempt may succeed where this one failed. The nonce makes a repetition safe even when
+// the attempt had its effect and only the answer was lost.
+func repeatable(err error) bool {
+	var refusal *lbapi.Error
+	if errors.As(err, &refusal) {
+		return refusal.Status != lbapi.QuotaExceeded && repeatableStatus(refusal.Code)
+	}
+	var stranger *NotAPIError
+	if errors.As(err, &stranger) {
+		return repeatableStatus(stranger.StatusCode)
+	}
+	var untrusted *tls.CertificateVerificationError
+	return !errors.As(err, &untrusted) && !errors.Is(err, http.ErrSchemeMismatch) && !tlsAlertForHTTP(err) &&
+		!errors.Is(err, context.Canceled)
+}
+
+func repeatableStatus(code int) bool {
+	switch code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+// cause takes off what net/http wraps round an error: it repeats the URL that a CallError already has.
+func cause(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// tlsAlertForHTTP reports whether a server answered plain HTTP with a TLS alert record (RFC 8446, 5.1: type 21, version 3.x).
+func tlsAlertForHTTP(err error) bool {
+	return err != nil && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
+}
+
+// advice says what the reader of an error can check; answeredAt is the server's clock, if it told the time.
+func (c *Client) advice(err error, answeredAt time.Time) string {
+	var (
+		refusal    *lbapi.Error
+		stranger   *NotAPIError
+		unresolved *net.DNSError
+		untrusted  *tls.CertificateVerificationError
+		timeout    net.Error
+	)
+	switch {
+	case errors.As(err, &refusal):
+		return c.adviceOnRefusal(refusal, answeredAt)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Sprintf("write the endpoint as \"http://%s\", or give the server a TLS certificate", c.endpoint.Host)
+	case tlsAlertForHTTP(err), errors.As(err, &stranger) && stranger.TLSPort:
+		return fmt.Sprintf("write the endpoint as \"https://%s\"", c.endpoint.Host)
+	case stranger != nil:
+		return fmt.Sprintf("is the endpoint %q the address of the control API, and not that of a listener, a web page or a proxy?",
+			c.Endpoint())
+	case errors.As(err, &unresolved):
+		return fmt.Sprintf("check the host name in the endpoint %q", c.Endpoint())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("nothing listens at the endpoint %q: is the server running, and is this its API address?", c.Endpoint())
+	case errors.As(err, &untrusted):
+		return "the certificate of the endpoint must be for its host name and from an authority that this machine trusts " +
+			"(the environment variable SSL_CERT_FILE can name one)"
+	case errors.Is(err, context.Canceled):
+		return ""
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no answer within %s: is %q the right endpoint and reachable from here? "+
+			"A longer request timeout gives a slow one more time", c.config.RequestTimeout, c.Endpoint())
+	default:
+		return ""
+	}
+}
+
+func (c *Client) adviceOnRefusal(refusal *lbapi.Error, answeredAt time.Time) string {
+	if refusal.Status != lbapi.Unauthenticated {
+		return ""
+	}
+	if off := c.config.Now().Sub(answeredAt).Round(time.Second); !answeredAt.IsZero() && off.Abs() > signature.MaxSkew {
+		return fmt.Sprintf("this machine's clock and the server's are %s apart, and a signature allows %s: set the clock of one of them",
+			off.Abs(), signature.MaxSkew)
+	}
+	return fmt.Sprintf("check the access key, the secret key and the region %q", c.config.Region)
+}

@@ -1,0 +1,35 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// pageSize is the largest page that the API gives.
+const pageSize = 100
+
+// list reads all pages of a collection. Objects that come and go meanwhile may be missed, as with any paged listing.
+func list[P, T any](ctx context.Context, c *Client, operation string, of lbapi.Collection, open func(P) ([]T, int)) ([]T, error) {
+	var all []T
+	for page := 1; ; page++ {
+		answer, err := do[P](ctx, c, request{
+			operation: operation,
+			method:    http.MethodGet,
+			path:      of.Path(c.config.Region),
+			query:     url.Values{"pageNumber": {strconv.Itoa(page)}, "pageSize": {strconv.Itoa(pageSize)}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		items, total := open(answer)
+		all = append(all, items...)
+		// A page past the end would be the last one over again.
+		if len(items) == 0 || page*pageSize >= total {
+			return all, nil
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// LoadBalancers lists the load balancers of the region.
+func (c *Client) LoadBalancers(ctx context.Context) ([]lbapi.LoadBalancer, error) {
+	return list(ctx, c, "list load balancers", lbapi.LoadBalancers,
+		func(page lbapi.LoadBalancerList) ([]lbapi.LoadBalancer, int) {
+			return page.LoadBalancers, page.TotalCount
+		})
+}
+
+// CreateLoadBalancer makes a load balancer and returns its id.
+func (c *Client) CreateLoadBalancer(ctx context.Context, spec lbapi.CreateLoadBalancer) (string, error) {
+	created, err := create[lbapi.LoadBalancerCreated](ctx, c, lbapi.LoadBalancers, "load balancer", spec.Name, spec)
+	return created.ID, err
+}
+
+// CreateListener makes a listener and returns its id.
+func (c *Client) CreateListener(ctx context.Context, spec lbapi.CreateListener) (string, error) {
+	created, err := create[lbapi.ListenerCreated](ctx, c, lbapi.Listeners, "listener", spec.Name, spec)
+	return created.ID, err
+}
+
+// Listener reads a listener.
+func (c *Client) Listener(ctx context.Context, id string) (lbapi.Listener, error) {
+	read, err := object[lbapi.ListenerResult](ctx, c, lbapi.Listeners, "listener", id)
+	return read.Listener, err
+}
+
+// PatchListener changes a listener.
+func (c *Client) PatchListener(ctx context.Context, id string, change lbapi.PatchListener) error {
+	return patch(ctx, c, lbapi.Listeners, "listener", id, change)
+}
+
+// DeleteListener removes a listener.
+func (c *Client) DeleteListener(ctx context.Context, id string) error {
+	return remove(ctx, c, lbapi.Listeners, "listener", id)
+}
+
+// CreateBackendService makes a backend service and returns its id.
+func (c *Client) CreateBackendService(ctx context.Context, spec lbapi.CreateBackendService) (string, error) {
+	created, err := create[lbapi.BackendServiceCreated](ctx, c, lbapi.BackendServices, "backend service", spec.Name, spec)
+	return created.ID, err
+}
+
+// BackendService reads a backend service.
+func (c *Client) BackendService(ctx context.Context, id string) (lbapi.BackendService, error) {
+	read, err := object[lbapi.BackendServiceResult](ctx, c, lbapi.BackendServices, "backend service", id)
+	return read.BackendService, err
+}
+
+// PatchBackendService changes a backend service.
+func (c *Client) PatchBackendService(ctx context.Context, id string, change lbapi.PatchBackendService) error {
+	return patch(ctx, c, lbapi.BackendServices, "backend service", id, change)
+}
+
+// DeleteBackendService removes a backend service; a conflict while a listener uses it.
+func (c *Client) DeleteBackendService(ctx context.Context, id string) error {
+	return remove(ctx, c, lbapi.BackendServices, "backend service", id)
+}
+
+// ServerHealth tells how a backend service finds each server of its group.
+func (c *Client) ServerHealth(ctx context.Context, backendServiceID string) ([]lbapi.ServerHealth, error) {
+	health, err := do[lbapi.ServerHealthList](ctx, c, request{
+		operation: fmt.Sprintf("read server health of backend service %q", backendServiceID),
+		method:    http.MethodGet,
+		path:      lbapi.HealthPath(c.config.Region, backendServiceID),
+	})
+	return health.Servers, err
+}
+
+// CreateServerGroup makes an empty server group and returns its id.
+func (c *Client) CreateServerGroup(ctx context.Context, spec lbapi.CreateServerGroup) (string, error) {
+	created, err := create[lbapi.ServerGroupCreated](ctx, c, lbapi.ServerGroups, "server group", spec.Name, spec)
+	return created.ID, err
+}
+
+// ServerGroup reads a server group with its servers.
+func (c *Client) ServerGroup(ctx context.Context, id string) (lbapi.ServerGroup, error) {
+	read, err := object[lbapi.ServerGroupResult](ctx, c, lbapi.ServerGroups, "server group", id)
+	return read.ServerGroup, err
+}
+
+// PatchServerGroup changes a server group.
+func (c *Client) PatchServerGroup(ctx context.Context, id string, change lbapi.PatchServerGroup) error {
+	return patch(ctx, c, lbapi.ServerGroups, "server group", id, change)
+}
+
+// DeleteServerGroup removes a server group; a conflict while a backend service uses it.
+func (c *Client) DeleteServerGroup(ctx context.Context, id string) error {
+	return remove(ctx, c, lbapi.ServerGroups, "server group", id)
+}
+
+// RegisterServers adds servers to a group, all or none.
+func (c *Client) RegisterServers(ctx context.Context, groupID string, servers []lbapi.RegisterServer) error {
+	return c.serversVerb(ctx, groupID, lbapi.VerbRegisterServers, "register servers in", lbapi.RegisterServers{Servers: servers})
+}
+
+// UpdateServers changes port and weight of servers in place, all or none.
+func (c *Client) UpdateServers(ctx context.Context, groupID string, servers []lbapi.UpdateServer) error {
+	return c.serversVerb(ctx, groupID, lbapi.VerbUpdateServers, "update servers of", lbapi.UpdateServers{Servers: servers})
+}
+
+// DeregisterServers takes servers out of a group, all or none.
+func (c *Client) DeregisterServers(ctx context.Context, groupID string, ids []string) error {
+	return c.serversVerb(ctx, groupID, lbapi.VerbDeregisterServers, "deregister servers of", lbapi.DeregisterServers{IDs: ids})
+}
+
+func (c *Client) serversVerb(ctx context.Context, groupID, verb, words string, body any) error {
+	_, err := do[struct{}](ctx, c, request{
+		operation: fmt.Sprintf("%s server group %q", words, groupID),
+		method:    http.MethodPost,
+		path:      lbapi.ServerGroups.VerbPath(c.config.Region, groupID, verb),
+		body:      body,
+	})
+	return err
+}
+
+func create[R any](ctx context.Context, c *Client, in lbapi.Collection, kind string, name *string, spec any) (R, error) {
+	operation := "create " + kind
+	if name != nil {
+		operation = fmt.Sprintf("%s %q", operation, *name)
+	}
+	return do[R](ctx, c, request{operation: operation, method: http.MethodPost, path: in.Path(c.config.Region), body: spec})
+}
+
+func object[R any](ctx context.Context, c *Client, in lbapi.Collection, kind, id string) (R, error) {
+	return do[R](ctx, c, request{
+		operation: fmt.Sprintf("read %s %q", kind, id), method: http.MethodGet, path: in.ObjectPath(c.config.Region, id),
+	})
+}
+
+func patch(ctx context.Context, c *Client, in lbapi.Collection, kind, id string, change any) error {
+	_, err := do[struct{}](ctx, c, request{
+		operation: fmt.Sprintf("update %s %q", kind, id), method: http.MethodPatch, path: in.ObjectPath(c.config.Region, id), body: change,
+	})
+	return err
+}
+
+func remove(ctx context.Context, c *Client, in lbapi.Collection, kind, id string) error {
+	_, err := do[struct{}](ctx, c, request{
+		operation: fmt.Sprintf("delete %s %q", kind, id), method: http.MethodDelete, path: in.ObjectPath(c.config.Region, id),
+	})
+	return err
+}
