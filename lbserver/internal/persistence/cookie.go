@@ -60,8 +60,11 @@ type sealer struct {
 }
 
 // New returns the cookie of a backend service. timeout is the persistence timeout, 0 to 86,400 seconds; 0 means as long as
-// the browser lives. It fails only if keys is not usable.
+// the browser lives. It fails on the zero Keys, whose cookies everybody could make.
 func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, error) {
+	if keys.current.secret == nil {
+		return nil, fmt.Errorf("prepare the session persistence cookie of backend service %s: there are no keys yet", backendServiceID)
+	}
 	c := &Cookie{name: nameOf(backendServiceID), backendService: []byte(backendServiceID), timeout: timeout}
 	for i, key := range []key{keys.current, keys.previous} {
 		if i > 0 && key.secret == nil {

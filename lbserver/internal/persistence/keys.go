@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // secretSize is the size in bytes of a key, AES-256's.
@@ -103,10 +104,13 @@ func (k Keys) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// Format keeps the secrets out of every kind of print and log.
+// Format keeps the secrets out of every kind of print.
 func (k Keys) Format(state fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(state, "session persistence keys (current %d)", k.current.id)
 }
+
+// LogValue names the keys in logs, in every format, without their secrets.
+func (k Keys) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
 // aead returns the cipher of one backend service. Its key is derived from the service's id, because each random nonce of
 // 96 bits has its share in a limit of 2³² values a key (NIST SP 800-38D, 8.3): a server's value is made at most once a

@@ -39,6 +39,12 @@ func TestStrangersKeysAreRefused(t *testing.T) {
 	}
 }
 
+func TestNoKeysMakeNoCookies(t *testing.T) {
+	if _, err := persistence.New(persistence.Keys{}, serviceID, 0); err == nil || !strings.Contains(err.Error(), serviceID) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestKeysSurviveTheStore(t *testing.T) {
 	first := persistence.GenerateKeys()
 	for name, keys := range map[string]persistence.Keys{"one": first, "two": first.Rotate()} {
@@ -95,6 +101,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("keys", "keys", keys)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("keys", "keys", keys)
 	printed := log.String() + fmt.Sprintf("%v %+v %#v %s %x %d", keys, keys, keys, keys, keys, keys)
 	secret := stored.Current.Secret
 	for _, form := range []string{fmt.Sprint(secret[:4])[1:10], fmt.Sprintf("%x", secret[:4]), string(secret[:4])} {
