@@ -1,0 +1,202 @@
+package service
+
+import (
+	"bytes"
+	"cmp"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+)
+
+// Resolver finds the address of an instance; the inventory file is one.
+type Resolver interface {
+	Resolve(instanceID string) (netip.Addr, bool)
+}
+
+// Registry keeps the live backend services in step with the desired state.
+type Registry struct {
+	resolver Resolver
+	now      func() time.Time
+	log      *slog.Logger
+
+	mu       sync.RWMutex
+	services map[string]*Service // under mu
+	keysJSON []byte              // under mu; what keys was read from
+	keys     persistence.Keys    // under mu
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry(resolver Resolver, now func() time.Time, log *slog.Logger) *Registry {
+	return &Registry{resolver: resolver, now: now, log: log, services: map[string]*Service{}}
+}
+
+// Service returns a live backend service.
+func (r *Registry) Service(id string) (*Service, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	found, ok := r.services[id]
+	return found, ok
+}
+
+// Services lists the live backend services by id.
+func (r *Registry) Services() []*Service {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]*Service, 0, len(r.services))
+	for _, each := range r.services {
+		all = append(all, each)
+	}
+	slices.SortFunc(all, func(a, b *Service) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// Apply brings the live backend services to a snapshot. Only what changed is touched; requests in flight go on with the
+// picture that they began with. It fails only when the persistence keys of the snapshot can't be used.
+func (r *Registry) Apply(next *snapshot.Snapshot) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keysChanged := !bytes.Equal(r.keysJSON, next.PersistenceKeys)
+	if keysChanged {
+		keys, err := persistence.ParseKeys(next.PersistenceKeys)
+		if err != nil {
+			return err
+		}
+		r.keysJSON, r.keys = next.PersistenceKeys, keys
+	}
+	for id, gone := range r.services {
+		if next.BackendServices[id] == nil {
+			delete(r.services, id)
+			closePools(gone.Eligible().Endpoints)
+		}
+	}
+	for id, object := range next.BackendServices {
+		live, ok := r.services[id]
+		if !ok {
+			live = &Service{ID: id}
+		}
+		config := r.outline(object, next)
+		if ok && !keysChanged && live.Eligible().sameAs(config) {
+			continue
+		}
+		if err := r.complete(config, live); err != nil {
+			return err
+		}
+		closePools(live.configure(config))
+		r.services[id] = live
+	}
+	return nil
+}
+
+func closePools(endpoints []*Endpoint) {
+	for _, endpoint := range endpoints {
+		endpoint.Pool.Close()
+	}
+}
+
+// outline gathers what the configuration of a backend service is made from.
+func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot) *Config {
+	config := &Config{Object: object, group: next.ServerGroupOf(object)}
+	if loadBalancer := next.LoadBalancers[object.LoadBalancerID]; loadBalancer != nil {
+		// A VIP that does not parse never got past the control API; without one, X-Forwarded-LBIP is left out.
+		config.VIP, _ = netip.ParseAddr(loadBalancer.PrivateIP.Address)
+	}
+	if config.group != nil {
+		config.addresses = make([]netip.AddrPort, len(config.group.Servers))
+		for i := range config.group.Servers {
+			config.addresses[i] = r.address(&config.group.Servers[i], object)
+		}
+	}
+	return config
+}
+
+// sameAs reports whether an outline would lead to the same configuration. Objects of a snapshot that did not change are
+// the same pointers; the addresses of instances may change without them.
+func (c *Config) sameAs(outline *Config) bool {
+	return c.Object == outline.Object && c.VIP == outline.VIP && c.group == outline.group &&
+		slices.Equal(c.addresses, outline.addresses)
+}
+
+// complete adds cookies and endpoints to an outline, with the live servers and pools that can be kept.
+func (r *Registry) complete(config *Config, live *Service) error {
+	if config.Object.SessionPersistence {
+		timeout := time.Duration(config.Object.PersistenceTimeout) * time.Second
+		cookie, err := persistence.New(r.keys, config.Object.ID, timeout)
+		if err != nil {
+			return err
+		}
+		config.Cookie = cookie
+	}
+	known := map[string]*Endpoint{}
+	if current := live.Eligible(); current != nil {
+		for _, endpoint := range current.Endpoints {
+			known[endpoint.ID] = endpoint
+		}
+	}
+	for i, address := range config.addresses {
+		server := &config.group.Servers[i]
+		if !address.IsValid() {
+			r.log.Error("a server takes no traffic: the inventory does not have its instance any more",
+				"server", server.ID, "instance", server.InstanceID, "server_group", config.group.ID)
+			continue
+		}
+		config.Endpoints = append(config.Endpoints, r.endpoint(live, config, known[server.ID], server, address))
+	}
+	slices.SortFunc(config.Endpoints, func(a, b *Endpoint) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
+}
+
+// endpoint makes the endpoint of a server, with the state and the pool of the one before it as far as they fit.
+func (r *Registry) endpoint(
+	live *Service, config *Config, before *Endpoint, server *lbapi.Server, address netip.AddrPort,
+) *Endpoint {
+	next := &Endpoint{Object: server, Address: address, Weight: server.Weight}
+	if before != nil {
+		next.Server = before.Server
+	} else {
+		next.Server = &Server{ID: server.ID, service: live}
+		next.verdict.Store(&Verdict{Status: initialStatus(config.Object), Since: r.now()})
+	}
+	if before != nil && before.Address == address {
+		next.Pool = before.Pool
+	} else {
+		next.Pool = pool.New(address)
+	}
+	if config.Cookie != nil {
+		next.CookieLine = config.Cookie.ForServer(server.ID)
+	}
+	return next
+}
+
+// initialStatus is the verdict on a server that no check has seen.
+func initialStatus(object *lbapi.BackendService) lbapi.HealthStatus {
+	if object.HealthCheck.Enabled() {
+		return lbapi.HealthUnknown
+	}
+	return lbapi.HealthOff
+}
+
+// address is where a server takes traffic for a backend service; the zero value when its instance is unknown.
+func (r *Registry) address(server *lbapi.Server, object *lbapi.BackendService) netip.AddrPort {
+	port := server.Port
+	if port == 0 {
+		port = object.Port
+	}
+	if server.Type != lbapi.ServerAddress {
+		if address, ok := r.resolver.Resolve(server.InstanceID); ok {
+			return netip.AddrPortFrom(address, uint16(port))
+		}
+		return netip.AddrPort{}
+	}
+	address, err := netip.ParseAddr(server.Address)
+	if err != nil {
+		return netip.AddrPort{} // never got past the control API
+	}
+	return netip.AddrPortFrom(address, uint16(port))
+}

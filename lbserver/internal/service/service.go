@@ -1,0 +1,148 @@
+// Package service holds the live side of the backend services: for each one the configuration of the moment, the state of
+// its servers, and the set of servers that are eligible now. The data plane, the health checks and the metrics meet here.
+//
+// A request takes one atomic load, Service.Eligible, and works on that immutable picture to its end. Whoever changes
+// something (the registry on a new snapshot, the health checks on a verdict) publishes a new picture.
+package service
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/balance"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
+)
+
+// Service is the live state of one backend service.
+type Service struct {
+	ID          string
+	Persistence PersistenceCounters
+
+	eligible atomic.Pointer[Eligible]
+
+	mu sync.Mutex // serialises changes: configure and verdictChanged
+}
+
+// PersistenceCounters count what became of the cookies of a backend service since the start of the process.
+type PersistenceCounters struct {
+	Hits    atomic.Uint64 // the cookie named an eligible server, which got the request
+	New     atomic.Uint64 // no cookie came
+	Expired atomic.Uint64 // the cookie was older than the timeout
+	Invalid atomic.Uint64 // the cookie could not be read
+	Moved   atomic.Uint64 // its server is gone, drained or unhealthy
+}
+
+// Config is a backend service at one revision. Immutable.
+type Config struct {
+	Object *lbapi.BackendService
+	// VIP is the address of the load balancer, for X-Forwarded-LBIP.
+	VIP netip.Addr
+	// Cookie reads the persistence cookie; nil while persistence is off.
+	Cookie    *persistence.Cookie
+	Endpoints []*Endpoint // every server of the group whose address is known, by server id
+
+	// What the configuration was made from; equal again means that nothing changed.
+	group     *lbapi.ServerGroup
+	addresses []netip.AddrPort // of the servers of group, in its order; zero where the inventory has none
+}
+
+// Eligible is the configuration with the servers that may take a new request: weight above 0 and not unhealthy. Immutable.
+type Eligible struct {
+	*Config
+	Servers []*Endpoint
+	Picker  balance.Picker // its indices are those of Servers
+	byID    map[string]int
+}
+
+// Eligible returns the picture of the moment. It returns nil only before the registry has configured the service.
+func (s *Service) Eligible() *Eligible { return s.eligible.Load() }
+
+// Find returns the index in Servers of the server with an id, or -1 when it takes no new request.
+func (e *Eligible) Find(serverID []byte) int {
+	if index, ok := e.byID[string(serverID)]; ok {
+		return index
+	}
+	return -1
+}
+
+// verdictChanged publishes the set of eligible servers anew.
+func (s *Service) verdictChanged(server *Server, verdict Verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.eligible.Load()
+	s.publish(current.Config)
+	if verdict.Status != lbapi.Unhealthy {
+		return
+	}
+	for _, endpoint := range current.Endpoints {
+		if endpoint.Server == server {
+			endpoint.Pool.CloseIdle()
+		}
+	}
+}
+
+// publish makes the set of eligible servers of a configuration and puts it in force; the caller holds mu.
+func (s *Service) publish(config *Config) {
+	next := &Eligible{Config: config, byID: map[string]int{}}
+	var candidates []balance.Server
+	keys := map[string]bool{}
+	for _, endpoint := range config.Endpoints {
+		if !endpoint.eligible() {
+			continue
+		}
+		next.byID[endpoint.ID] = len(next.Servers)
+		next.Servers = append(next.Servers, endpoint)
+		candidates = append(candidates, balance.Server{
+			Key:      uniqueKey(endpoint, keys),
+			Weight:   endpoint.Weight,
+			InFlight: &endpoint.InFlight,
+		})
+	}
+	var previous balance.Picker
+	if current := s.eligible.Load(); current != nil {
+		previous = current.Picker
+	}
+	next.Picker = balance.New(config.Object.Scheduler, candidates, previous)
+	s.eligible.Store(next)
+}
+
+// uniqueKey is the identity of a server for the scheduler: its address, so that a server that is registered anew gets its
+// clients back. Two servers of a group can have one address (two instances in the inventory, or a port of 0 beside the
+// backend service's port); the second is told apart by its id.
+func uniqueKey(endpoint *Endpoint, taken map[string]bool) string {
+	key := endpoint.Address.String()
+	if taken[key] {
+		key += "/" + endpoint.ID
+	}
+	taken[key] = true
+	return key
+}
+
+// configure puts a configuration in force and returns the endpoints whose pools it leaves behind.
+func (s *Service) configure(config *Config) (left []*Endpoint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current := s.eligible.Load(); current != nil {
+		left = leftBehind(current.Endpoints, config.Endpoints)
+	}
+	s.publish(config)
+	return left
+}
+
+// leftBehind lists the endpoints of before whose pool no endpoint of after uses.
+func leftBehind(before, after []*Endpoint) []*Endpoint {
+	kept := make(map[*pool.Pool]bool, len(after))
+	for _, endpoint := range after {
+		kept[endpoint.Pool] = true
+	}
+	var left []*Endpoint
+	for _, endpoint := range before {
+		if !kept[endpoint.Pool] {
+			left = append(left, endpoint)
+		}
+	}
+	return left
+}
