@@ -31,6 +31,9 @@ var (
 	TermSessionPersistence = Term{"sessionStickiness", "session_persistence"}
 	TermProxyProtocol      = Term{"proxyProtocol", "proxy_protocol"}
 	TermCheckProtocol      = Term{"healthCheckSpec.protocol", "health_check.protocol"}
+	TermGroupType          = Term{"type", "type"}
+	TermServerAddress      = Term{"ipAddress", "address"}
+	TermServerInstance     = Term{"instanceId", "instance_id"}
 )
 
 // ForwardedHeader is one of the headers that a backend service can add to a request.
@@ -132,4 +135,34 @@ func HealthCheckDependencies() []Dependency {
 		}
 	}
 	return rules
+}
+
+// ServerDependencies is the table of rules between a server and the type of its group; the feature is a field of the server,
+// and the value is the group's type.
+func ServerDependencies() []Dependency {
+	word := func(wire string) string { return wire }
+	return []Dependency{
+		{
+			Feature: TermServerAddress, On: TermGroupType, Allowed: []string{string(GroupOfAddresses)},
+			Because: "holds servers by their address", word: word,
+		},
+		{
+			Feature: TermServerInstance, On: TermGroupType, Allowed: []string{string(GroupOfInstances)},
+			Because: "holds servers by their instance", word: word,
+		},
+	}
+}
+
+// ProtocolMismatch is the reason why a listener cannot use a backend service, or "" when their protocols go together.
+func ProtocolMismatch(v Vocabulary, listener, backendService Protocol) string {
+	need := ProtocolBehind(listener)
+	if need == backendService {
+		return ""
+	}
+	field, word := "backendId", func(p Protocol) string { return string(p) }
+	if v == Terraform {
+		field, word = "backend_service_id", ListenerProtocols().Word
+	}
+	return fmt.Sprintf("%q cannot name a backend service whose \"protocol\" is %q when the listener's \"protocol\" is %q; "+
+		"only a backend service with %q can serve it.", field, word(backendService), word(listener), word(need))
 }
