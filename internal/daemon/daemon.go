@@ -64,6 +64,9 @@ func (p *Process) reap() {
 // Name is what messages call the program.
 func (p *Process) Name() string { return p.program.Name }
 
+// Path is the program's file.
+func (p *Process) Path() string { return p.program.Path }
+
 // PID is the program's process id, and its process group's.
 func (p *Process) PID() int { return p.command.Process.Pid }
 
@@ -111,8 +114,7 @@ func (p *Process) Stop(patience time.Duration) error {
 	case <-timer.C:
 		return errors.Join(fmt.Errorf("%s did not stop within %s", p.program.Name, patience), p.Kill())
 	}
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
 			return nil
 		}
@@ -147,6 +149,13 @@ func (p *Process) signal(signal syscall.Signal) error {
 
 // FreePorts returns ports of 127.0.0.1 that the kernel says are free, all different, for programs that must be told one.
 func FreePorts(ctx context.Context, count int) (_ []int, err error) {
+	// All are held until the last is found, or the kernel might name one twice.
+	held := make([]net.Listener, 0, count)
+	defer func() {
+		for _, listener := range held {
+			err = errors.Join(err, listener.Close())
+		}
+	}()
 	ports := make([]int, count)
 	for i := range ports {
 		var config net.ListenConfig
@@ -154,8 +163,7 @@ func FreePorts(ctx context.Context, count int) (_ []int, err error) {
 		if listenErr != nil {
 			return nil, fmt.Errorf("looking for a free port: %w", listenErr)
 		}
-		// Held until all are found, or the kernel might name one twice.
-		defer func() { err = errors.Join(err, listener.Close()) }()
+		held = append(held, listener)
 		address, ok := listener.Addr().(*net.TCPAddr)
 		if !ok {
 			return nil, fmt.Errorf("looking for a free port: %s is no TCP address", listener.Addr())
