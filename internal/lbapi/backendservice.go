@@ -82,25 +82,33 @@ func (b *BackendService) Violations() []Detail {
 	return found
 }
 
+// ForwardedHeader is the switch of a forwarded header.
+func (b *BackendService) ForwardedHeader(header ForwardedHeader) *bool {
+	switch header.Wire {
+	case "httpForwardedProtocol":
+		return &b.ForwardedProto
+	case "httpForwardedPort":
+		return &b.ForwardedPort
+	case "httpForwardedHost":
+		return &b.ForwardedHost
+	case "httpForwardedVip":
+		return &b.ForwardedLBIP
+	case "httpForwardedClientPort":
+		return &b.ForwardedClientPort
+	default:
+		return new(bool)
+	}
+}
+
 // uses reports whether the feature behind a wire field is on.
 func (b *BackendService) uses(field string) bool {
 	switch field {
 	case TermSessionPersistence.Wire:
 		return b.SessionPersistence
-	case "httpForwardedProtocol":
-		return b.ForwardedProto
-	case "httpForwardedPort":
-		return b.ForwardedPort
-	case "httpForwardedHost":
-		return b.ForwardedHost
-	case "httpForwardedVip":
-		return b.ForwardedLBIP
-	case "httpForwardedClientPort":
-		return b.ForwardedClientPort
 	case TermProxyProtocol.Wire:
 		return b.ProxyProtocol
 	default:
-		return false
+		return *b.ForwardedHeader(ForwardedHeader{Wire: field})
 	}
 }
 
