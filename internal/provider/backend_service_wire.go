@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+type sessionPersistenceModel struct {
+	Enabled types.Bool  `tfsdk:"enabled"`
+	Timeout types.Int64 `tfsdk:"timeout"`
+}
+
+func sessionPersistenceTypes() map[string]attr.Type {
+	return map[string]attr.Type{"enabled": types.BoolType, "timeout": types.Int64Type}
+}
+
+// wantedBackendService is a plan in the API's terms. Its health check stands apart: it may be off.
+type wantedBackendService struct {
+	lbapi.BackendService
+	checkEnabled bool
+	check        lbapi.HealthCheckSpec
+}
+
+// wire turns a plan, in which everything is known, into the API's terms.
+func (m backendServiceModel) wire(ctx context.Context, diags *diag.Diagnostics) wantedBackendService {
+	protocol, _ := lbapi.BackendServiceProtocols().Parse(m.Protocol.ValueString())
+	scheduler, _ := lbapi.Schedulers().Parse(m.Scheduler.ValueString())
+	check, _ := readHealthCheckModel(ctx, m.HealthCheck, diags)
+	wanted := wantedBackendService{
+		BackendService: lbapi.BackendService{
+			Name:           m.Name.ValueString(),
+			Description:    m.Description.ValueString(),
+			LoadBalancerID: m.LoadBalancerID.ValueString(),
+			Protocol:       protocol,
+			Port:           int(m.Port.ValueInt64()),
+			Scheduler:      scheduler,
+			ServerGroupIDs: []string{},
+			ProxyProtocol:  m.ProxyProtocol.ValueBool(),
+		},
+		checkEnabled: check.Enabled.ValueBool(),
+		check:        check.spec(ctx, diags),
+	}
+	if !m.ServerGroupID.IsNull() {
+		wanted.ServerGroupIDs = []string{m.ServerGroupID.ValueString()}
+	}
+	if !m.SessionPersistence.IsNull() {
+		var persistence sessionPersistenceModel
+		diags.Append(m.SessionPersistence.As(ctx, &persistence, basetypes.ObjectAsOptions{})...)
+		wanted.SessionPersistence = persistence.Enabled.ValueBool()
+		wanted.PersistenceTimeout = int(persistence.Timeout.ValueInt64())
+	}
+	var headers []string
+	diags.Append(m.ForwardedHeaders.ElementsAs(ctx, &headers, false)...)
+	for _, header := range lbapi.ForwardedHeaders() {
+		*wanted.ForwardedHeader(header) = slices.Contains(headers, header.Word)
+	}
+	return wanted
+}
+
+func (w wantedBackendService) create() lbapi.CreateBackendService {
+	return lbapi.CreateBackendService{
+		Name:                &w.Name,
+		LoadBalancerID:      &w.LoadBalancerID,
+		Protocol:            &w.Protocol,
+		Port:                &w.Port,
+		Scheduler:           &w.Scheduler,
+		ServerGroupIDs:      &w.ServerGroupIDs,
+		SessionPersistence:  &w.SessionPersistence,
+		PersistenceTimeout:  &w.PersistenceTimeout,
+		ForwardedProto:      &w.ForwardedProto,
+		ForwardedPort:       &w.ForwardedPort,
+		ForwardedHost:       &w.ForwardedHost,
+		ForwardedLBIP:       &w.ForwardedLBIP,
+		ForwardedClientPort: &w.ForwardedClientPort,
+		ProxyProtocol:       &w.ProxyProtocol,
+		HealthCheck:         &w.check,
+		Description:         &w.Description,
+	}
+}
+
+// patch gives what the plan changes. Settings that the API judges together, such as the scheduler and the persistence,
+// travel in one call, so no state between is refused.
+func (w wantedBackendService) patch(plan, state backendServiceModel) lbapi.PatchBackendService {
+	headers := func(on bool) *bool { return changed(plan.ForwardedHeaders, state.ForwardedHeaders, on) }
+	change := lbapi.PatchBackendService{
+		Name:                changed(plan.Name, state.Name, w.Name),
+		Description:         changed(plan.Description, state.Description, w.Description),
+		Scheduler:           changed(plan.Scheduler, state.Scheduler, w.Scheduler),
+		ServerGroupIDs:      changed(plan.ServerGroupID, state.ServerGroupID, w.ServerGroupIDs),
+		SessionPersistence:  changed(plan.SessionPersistence, state.SessionPersistence, w.SessionPersistence),
+		PersistenceTimeout:  changed(plan.SessionPersistence, state.SessionPersistence, w.PersistenceTimeout),
+		ForwardedProto:      headers(w.ForwardedProto),
+		ForwardedPort:       headers(w.ForwardedPort),
+		ForwardedHost:       headers(w.ForwardedHost),
+		ForwardedLBIP:       headers(w.ForwardedLBIP),
+		ForwardedClientPort: headers(w.ForwardedClientPort),
+		ProxyProtocol:       changed(plan.ProxyProtocol, state.ProxyProtocol, w.ProxyProtocol),
+	}
+	if w.checkEnabled {
+		change.HealthCheck = changed(plan.HealthCheck, state.HealthCheck, w.check)
+	} else {
+		change.CloseHealthCheck = changed(plan.HealthCheck, state.HealthCheck, true)
+	}
+	return change
+}
+
+// read takes over what the API shows. Where it cannot tell "not given" from an empty value, the state's way is kept.
+func (m *backendServiceModel) read(ctx context.Context, service lbapi.BackendService, diags *diag.Diagnostics) {
+	m.Name = types.StringValue(service.Name)
+	m.Description = types.StringValue(service.Description)
+	m.LoadBalancerID = types.StringValue(service.LoadBalancerID)
+	m.Protocol = types.StringValue(lbapi.BackendServiceProtocols().Word(service.Protocol))
+	m.Port = types.Int64Value(int64(service.Port))
+	m.Scheduler = types.StringValue(lbapi.Schedulers().Word(service.Scheduler))
+	m.ProxyProtocol = types.BoolValue(service.ProxyProtocol)
+	m.ServerGroupID = types.StringNull()
+	if len(service.ServerGroupIDs) > 0 {
+		m.ServerGroupID = types.StringValue(service.ServerGroupIDs[0])
+	}
+	if service.SessionPersistence || !m.SessionPersistence.IsNull() {
+		object, problems := types.ObjectValueFrom(ctx, sessionPersistenceTypes(), sessionPersistenceModel{
+			Enabled: types.BoolValue(service.SessionPersistence),
+			Timeout: types.Int64Value(int64(service.PersistenceTimeout)),
+		})
+		diags.Append(problems...)
+		m.SessionPersistence = object
+	}
+	headers := []string{}
+	for _, header := range lbapi.ForwardedHeaders() {
+		if *service.ForwardedHeader(header) {
+			headers = append(headers, header.Word)
+		}
+	}
+	if len(headers) > 0 || !m.ForwardedHeaders.IsNull() {
+		set, problems := types.SetValueFrom(ctx, types.StringType, headers)
+		diags.Append(problems...)
+		m.ForwardedHeaders = set
+	}
+	m.HealthCheck = readHealthCheck(ctx, m.HealthCheck, service.HealthCheck, diags)
+}

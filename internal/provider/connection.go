@@ -1,0 +1,56 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+)
+
+// connection is what the provider hands to its resources.
+type connection struct {
+	*client.Client
+	defaultLoadBalancerID string // the provider's load_balancer_id, or empty
+
+	mu         sync.Mutex
+	onlyID     string // under mu: the region's one load balancer, once it was found
+	onlyFailed error  // under mu: why it was not, once that was tried
+}
+
+// onlyLoadBalancer is the id of the one load balancer of the region; an error where there is none or more than one. It asks
+// the API once in the life of the connection, which is one walk over the resources.
+func (c *connection) onlyLoadBalancer(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.onlyID != "" || c.onlyFailed != nil {
+		return c.onlyID, c.onlyFailed
+	}
+	balancers, err := c.LoadBalancers(ctx)
+	if err == nil {
+		c.onlyID, err = theOnly(balancers, c.Region())
+	}
+	if !errors.Is(err, context.Canceled) {
+		c.onlyFailed = err
+	}
+	return c.onlyID, err
+}
+
+func theOnly(balancers []lbapi.LoadBalancer, region string) (string, error) {
+	switch len(balancers) {
+	case 1:
+		return balancers[0].ID, nil
+	case 0:
+		return "", fmt.Errorf("region %q has no load balancer", region)
+	default:
+		names := make([]string, len(balancers))
+		for i, balancer := range balancers {
+			names[i] = fmt.Sprintf("%s (%s)", balancer.ID, balancer.Name)
+		}
+		return "", fmt.Errorf("region %q has %d load balancers: %s; set \"load_balancer_id\" of the resource or of the provider to one of them",
+			region, len(balancers), strings.Join(names, ", "))
+	}
+}

@@ -1,0 +1,157 @@
+// Package provider is the Terraform provider: schemas, plans, and the way between them and the control API's types. The
+// rules it judges by are those of package lbapi; HTTP is package client's.
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+)
+
+// Address is the provider's source address, by which Terraform finds it.
+const Address = "registry.terraform.io/alb-project/alb"
+
+// typeName begins the name of every resource.
+const typeName = "alb"
+
+var (
+	_ provider.Provider = (*albProvider)(nil)
+)
+
+// New returns the maker of providers that Terraform's plugin server wants. The version is shown to the API.
+func New(version string) func() provider.Provider {
+	return func() provider.Provider { return &albProvider{version: version} }
+}
+
+type albProvider struct {
+	version string
+}
+
+type providerModel struct {
+	Endpoint       types.String `tfsdk:"endpoint"`
+	Region         types.String `tfsdk:"region"`
+	AccessKey      types.String `tfsdk:"access_key"`
+	SecretKey      types.String `tfsdk:"secret_key"`
+	LoadBalancerID types.String `tfsdk:"load_balancer_id"`
+	RequestTimeout types.String `tfsdk:"request_timeout"`
+	MaxRetries     types.Int64  `tfsdk:"max_retries"`
+}
+
+// Metadata names the provider.
+func (p *albProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = typeName
+	resp.Version = p.version
+}
+
+// Schema describes the provider's configuration.
+func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Manages listeners, backend services and server groups of an application load balancer through its " +
+			"control API (the published `lb` API, version `v1`), as [lbserver](https://github.com/alb-project/terraform-provider-alb) serves it.",
+		Attributes: map[string]schema.Attribute{
+			"endpoint": schema.StringAttribute{
+				MarkdownDescription: "URL of the control API, such as `http://127.0.0.1:9080`." + fromEnvironment("endpoint"),
+				Optional:            true,
+				Validators:          []validator.String{stringRule{"a URL of scheme, host and port", invalidEndpoint}},
+			},
+			"region": schema.StringAttribute{
+				MarkdownDescription: "Region that the API answers for; for lbserver, its `--region`." + fromEnvironment("region"),
+				Optional:            true,
+			},
+			"access_key": schema.StringAttribute{
+				MarkdownDescription: "Access key, by which the API knows who signs." + fromEnvironment("access_key"),
+				Optional:            true,
+			},
+			"secret_key": schema.StringAttribute{
+				MarkdownDescription: "Secret key that signs every call; it is never sent." + fromEnvironment("secret_key"),
+				Optional:            true,
+				Sensitive:           true,
+			},
+			"load_balancer_id": schema.StringAttribute{
+				MarkdownDescription: "Load balancer of the resources that name none themselves. Without it, the one load balancer of the " +
+					"region is used; where there are several, that is an error which lists them." + fromEnvironment("load_balancer_id"),
+				Optional: true,
+			},
+			"request_timeout": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("Longest time that one attempt of a call may take, as a duration such as `10s` or `1m30s`, "+
+					"above 0; default `%s`.", defaultRequestTimeout) + fromEnvironment("request_timeout"),
+				Optional:   true,
+				Validators: []validator.String{stringRule{"a duration such as \"30s\"", invalidDuration}},
+			},
+			"max_retries": schema.Int64Attribute{
+				MarkdownDescription: describeRange("How often a call is sent again after a lost connection or an answer that asks to "+
+					"come back later (429, 502, 503, 504)", maxRetries, withDefault) + fromEnvironment("max_retries"),
+				Optional:   true,
+				Validators: []validator.Int64{int64Rule{maxRetries}},
+			},
+		},
+	}
+}
+
+// Configure makes the client that all resources use.
+func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var model providerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	settings := readSettings(model, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	secret := settings.secretKey
+	api, err := client.New(client.Config{
+		Endpoint:       settings.endpoint,
+		Region:         settings.region,
+		AccessKey:      settings.accessKey,
+		SecretKey:      secret,
+		RequestTimeout: settings.requestTimeout,
+		MaxRetries:     settings.maxRetries,
+		UserAgent:      "terraform-provider-alb/" + p.version + " terraform/" + req.TerraformVersion,
+		Log: func(ctx context.Context, attempt client.Attempt) {
+			logAttempt(tflog.MaskAllFieldValuesStrings(ctx, secret), attempt)
+		},
+	})
+	if err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", sentence("endpoint", err.Error()))
+		return
+	}
+	resp.ResourceData = &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID}
+}
+
+func logAttempt(ctx context.Context, attempt client.Attempt) {
+	fields := map[string]any{
+		"operation": attempt.Operation, "method": attempt.Method, "url": attempt.URL, "attempt": attempt.Number,
+		"status": attempt.Status, "request_id": attempt.RequestID, "duration": attempt.Duration.String(),
+	}
+	if attempt.Err != nil {
+		fields["error"] = attempt.Err.Error()
+	}
+	tflog.Debug(ctx, "Called the control API", fields)
+}
+
+// Resources lists the resource types.
+func (p *albProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{newListenerResource, newBackendServiceResource, newServerGroupResource}
+}
+
+// DataSources lists the data sources: none.
+func (p *albProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+
+// fromEnvironment ends the description of a setting.
+func fromEnvironment(attribute string) string {
+	return fmt.Sprintf(" Can be set by the environment variable `%s`.", environmentVariable(attribute))
+}
+
+func environmentVariable(attribute string) string { return "ALB_" + strings.ToUpper(attribute) }

@@ -1,0 +1,116 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+type serverGroupModel struct {
+	baseModel
+	Type    types.String `tfsdk:"type"`
+	Servers types.Map    `tfsdk:"servers"`
+}
+
+type serverModel struct {
+	Address      types.String `tfsdk:"address"`
+	InstanceID   types.String `tfsdk:"instance_id"`
+	InstanceType types.String `tfsdk:"instance_type"`
+	Port         types.Int64  `tfsdk:"port"`
+	Weight       types.Int64  `tfsdk:"weight"`
+}
+
+func serverType() types.ObjectType {
+	return types.ObjectType{AttrTypes: map[string]attr.Type{
+		"address": types.StringType, "instance_id": types.StringType, "instance_type": types.StringType,
+		"port": types.Int64Type, "weight": types.Int64Type,
+	}}
+}
+
+// knownServers takes the map apart as far as it is known: servers that are unknown as a whole are left out.
+func (m serverGroupModel) knownServers(ctx context.Context, diags *diag.Diagnostics) map[string]serverModel {
+	servers := make(map[string]serverModel, len(m.Servers.Elements()))
+	for name, element := range m.Servers.Elements() {
+		object, ok := element.(types.Object)
+		if !ok || object.IsUnknown() || object.IsNull() {
+			continue
+		}
+		var one serverModel
+		diags.Append(object.As(ctx, &one, basetypes.ObjectAsOptions{})...)
+		servers[name] = one
+	}
+	return servers
+}
+
+// host is the server's host; false while it is unknown or missing.
+func (m serverModel) host() (host, bool) {
+	switch {
+	case m.Address.ValueString() != "":
+		return addressHost(m.Address.ValueString()), true
+	case m.InstanceID.ValueString() != "" && !m.InstanceType.IsUnknown():
+		kind := lbapi.ServerVM
+		if !m.InstanceType.IsNull() {
+			kind = lbapi.ServerType(m.InstanceType.ValueString())
+		}
+		return host{kind, m.InstanceID.ValueString()}, true
+	default:
+		return host{}, false
+	}
+}
+
+// named gives the servers of a plan or a state, in which everything is known, in the terms of pair.
+func named(servers map[string]serverModel) map[string]server {
+	known := make(map[string]server, len(servers))
+	for name, one := range servers {
+		if where, ok := one.host(); ok {
+			known[name] = server{where, int(one.Port.ValueInt64()), int(one.Weight.ValueInt64())}
+		}
+	}
+	return known
+}
+
+// readServer is what a state shows of a registered server. Before is what it showed until now, or the zero value; where the
+// API cannot tell how a thing was written, that stays.
+func readServer(before serverModel, is lbapi.Server) serverModel {
+	now := serverModel{Weight: types.Int64Value(int64(is.Weight)), Port: types.Int64Value(int64(is.Port))}
+	if is.Port == 0 && before.Port.IsNull() {
+		now.Port = types.Int64Null()
+	}
+	switch is.Type {
+	case lbapi.ServerAddress:
+		now.Address = types.StringValue(is.Address)
+		if where, ok := before.host(); ok && where == hostOf(is) {
+			now.Address = before.Address
+		}
+	default:
+		now.InstanceID = types.StringValue(is.InstanceID)
+		if is.Type != lbapi.ServerVM || !before.InstanceType.IsNull() {
+			now.InstanceType = types.StringValue(string(is.Type))
+		}
+	}
+	return now
+}
+
+// read takes over what the API shows.
+func (m *serverGroupModel) read(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) {
+	m.Name = types.StringValue(group.Name)
+	m.Description = types.StringValue(group.Description)
+	m.LoadBalancerID = types.StringValue(group.LoadBalancerID)
+	m.Type = types.StringValue(string(group.Type))
+	if len(group.Servers) == 0 && m.Servers.IsNull() {
+		return
+	}
+	before := m.knownServers(ctx, diags)
+	now := make(map[string]serverModel, len(group.Servers))
+	for name, is := range nameAll(named(before), group.Servers) {
+		now[name] = readServer(before[name], is)
+	}
+	servers, problems := types.MapValueFrom(ctx, serverType(), now)
+	diags.Append(problems...)
+	m.Servers = servers
+}

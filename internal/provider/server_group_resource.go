@@ -1,0 +1,214 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+)
+
+var (
+	_ resource.Resource                   = (*serverGroupResource)(nil)
+	_ resource.ResourceWithConfigure      = (*serverGroupResource)(nil)
+	_ resource.ResourceWithImportState    = (*serverGroupResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*serverGroupResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*serverGroupResource)(nil)
+)
+
+func newServerGroupResource() resource.Resource { return &serverGroupResource{} }
+
+type serverGroupResource struct{ baseResource }
+
+// Metadata names the resource type.
+func (r *serverGroupResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_server_group"
+}
+
+// Create makes the group, then registers its servers.
+func (r *serverGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan serverGroupModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	timeout, diags := plan.Timeouts.Create(ctx, defaultTimeout)
+	resp.Diagnostics.Append(diags...)
+	wanted := named(plan.knownServers(ctx, &resp.Diagnostics))
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	groupType := lbapi.ServerGroupType(plan.Type.ValueString())
+	id, err := r.api.CreateServerGroup(ctx, lbapi.CreateServerGroup{
+		Name:           plan.Name.ValueStringPointer(),
+		LoadBalancerID: plan.LoadBalancerID.ValueStringPointer(),
+		Type:           &groupType,
+		Description:    plan.Description.ValueStringPointer(),
+	})
+	if err != nil {
+		addCallError(&resp.Diagnostics, "Server group not created", err, attributesOf(lbapi.ServerGroupTerms()))
+		return
+	}
+	servers := plan.Servers
+	plan.ID, plan.Servers = types.StringValue(id), types.MapNull(serverType())
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	r.change(ctx, id, changeTo(wanted, nil), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("servers"), servers)...)
+}
+
+// Read takes the group and its servers from the API.
+func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state serverGroupModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := state.Timeouts.Read(ctx, defaultTimeout)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	group, err := r.api.ServerGroup(ctx, state.ID.ValueString())
+	if client.IsNotFound(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		addCallError(&resp.Diagnostics, "Server group not read", err, attributesOf(lbapi.ServerGroupTerms()))
+		return
+	}
+	state.read(ctx, group, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+}
+
+// Update changes the group and its servers in place.
+func (r *serverGroupResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state serverGroupModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	timeout, diags := plan.Timeouts.Update(ctx, defaultTimeout)
+	resp.Diagnostics.Append(diags...)
+	wanted := named(plan.knownServers(ctx, &resp.Diagnostics))
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	id := plan.ID.ValueString()
+	patch := lbapi.PatchServerGroup{
+		Name:        changed(plan.Name, state.Name, plan.Name.ValueString()),
+		Description: changed(plan.Description, state.Description, plan.Description.ValueString()),
+	}
+	if patch != (lbapi.PatchServerGroup{}) {
+		if err := r.api.PatchServerGroup(ctx, id, patch); err != nil {
+			addCallError(&resp.Diagnostics, "Server group not updated", err, attributesOf(lbapi.ServerGroupTerms()))
+			return
+		}
+	}
+	if !plan.Servers.Equal(state.Servers) {
+		group, err := r.api.ServerGroup(ctx, id)
+		if err != nil {
+			addCallError(&resp.Diagnostics, "Servers not updated", err, attributesOf(lbapi.ServerGroupTerms()))
+			return
+		}
+		r.change(ctx, id, changeTo(wanted, group.Servers), &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
+		return // the next refresh shows how far it came
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+}
+
+// Delete removes the group with its servers.
+func (r *serverGroupResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state serverGroupModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	r.delete(ctx, state.baseModel, "Server group", r.api.DeleteServerGroup, &resp.Diagnostics)
+}
+
+// change carries a change out: servers come before others go, so that the group never has fewer than before and after.
+func (r *serverGroupResource) change(ctx context.Context, groupID string, c change, diags *diag.Diagnostics) {
+	for len(c.register) > 0 {
+		err := r.api.RegisterServers(ctx, groupID, c.register)
+		if err == nil {
+			break
+		}
+		if !client.IsQuotaExceeded(err) || len(c.deregister) == 0 {
+			addCallError(diags, "Servers not registered", err, serverAttributes(c.registerNames))
+			return
+		}
+		if !r.swapHalf(ctx, groupID, &c, diags) {
+			return
+		}
+	}
+	if len(c.update) > 0 {
+		if err := r.api.UpdateServers(ctx, groupID, c.update); err != nil {
+			addCallError(diags, "Servers not updated", err, serverAttributes(c.updateNames))
+			return
+		}
+	}
+	if len(c.deregister) > 0 {
+		if err := r.api.DeregisterServers(ctx, groupID, c.deregister); err != nil {
+			addCallError(diags, "Servers not deregistered", err, serverAttributes(nil))
+		}
+	}
+}
+
+// swapHalf makes room where old and new servers together exceed the quota: half of those that leave make place for as many
+// that join, so at least half of the capacity serves at any time.
+func (r *serverGroupResource) swapHalf(ctx context.Context, groupID string, c *change, diags *diag.Diagnostics) bool {
+	leave := (len(c.deregister) + 1) / 2
+	if err := r.api.DeregisterServers(ctx, groupID, c.deregister[:leave]); err != nil {
+		addCallError(diags, "Servers not deregistered", err, serverAttributes(nil))
+		return false
+	}
+	c.deregister = c.deregister[leave:]
+	join := min(leave, len(c.register))
+	if err := r.api.RegisterServers(ctx, groupID, c.register[:join]); err != nil {
+		addCallError(diags, "Servers not registered", err, serverAttributes(c.registerNames))
+		return false
+	}
+	c.register, c.registerNames = c.register[join:], c.registerNames[join:]
+	return true
+}
+
+// serverAttributes finds the attributes of servers that a call lists in the order of their names.
+func serverAttributes(names []string) func(field string) (path.Path, bool) {
+	return func(field string) (path.Path, bool) {
+		index, rest, ok := lbapi.ServerField(field)
+		if !ok || index >= len(names) {
+			return path.Empty(), false
+		}
+		at := path.Root("servers").AtMapKey(names[index])
+		if attribute, ok := lbapi.ServerTerms().Attribute(rest); ok {
+			at = at.AtName(attribute)
+		}
+		return at, true
+	}
+}
+
+func serverPath(name, attribute string) path.Path {
+	return path.Root("servers").AtMapKey(name).AtName(attribute)
+}
+
+func describeServer(one server) string {
+	if one.port == 0 {
+		return fmt.Sprintf("%q without a port of its own", one.host.name)
+	}
+	return fmt.Sprintf("%q with port %d", one.host.name, one.port)
+}
