@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"syscall"
@@ -87,6 +88,28 @@ func (p *Process) WaitReady(ctx context.Context, ready func(context.Context) err
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w:\n%s", p.program.Name, errors.Join(ctx.Err(), failure), p.tail())
 		}
+	}
+}
+
+// Answers is for WaitReady: nil when a GET of url is answered with 200.
+func Answers(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return fmt.Errorf("asking %s: %w", url, err)
+		}
+		request.Close = true
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return fmt.Errorf("asking %s: %w", url, err)
+		}
+		if err := response.Body.Close(); err != nil {
+			return fmt.Errorf("asking %s: %w", url, err)
+		}
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %s", url, response.Status)
+		}
+		return nil
 	}
 }
 

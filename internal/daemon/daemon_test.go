@@ -3,6 +3,8 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,6 +107,23 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	err := process.WaitReady(ctx, func(context.Context) error { return errors.New("connection refused") })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
+	}
+}
+
+func TestAnswersTellsReadyFromNotYet(t *testing.T) {
+	status := make(chan int, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(<-status) }))
+	defer server.Close()
+	for _, code := range []int{http.StatusServiceUnavailable, http.StatusOK} {
+		status <- code
+		err := daemon.Answers(server.URL)(t.Context())
+		if ready := code == http.StatusOK; (err == nil) != ready {
+			t.Errorf("status %d: got %v", code, err)
+		}
+	}
+	server.Close()
+	if err := daemon.Answers(server.URL)(t.Context()); err == nil {
+		t.Error("a closed port is taken for ready")
 	}
 }
 
