@@ -1,0 +1,115 @@
+package health
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// jitter is the part by which an interval is longer or shorter, so that checks that began together drift apart.
+const jitter = 0.05
+
+// check checks one server for one backend service. Its goroutine alone uses what is below done; the Checker may again
+// once done is closed.
+type check struct {
+	server  *service.Server
+	plan    plan
+	probe   *probe
+	options *Options
+	log     *slog.Logger
+	ctx     context.Context //nolint:containedctx // the life of the goroutine that run is, ended by stop
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	streak       streak
+	next         time.Time // when the next probe starts
+	inconclusive bool      // the last probe could not be made
+}
+
+func newCheck(job job, options *Options) *check {
+	c := &check{
+		server:  job.server,
+		plan:    job.plan,
+		probe:   newProbe(&job.plan),
+		options: options,
+		log: options.Log.With(
+			"backend_service", job.backendServiceID, "server", job.server.ID, "address", job.plan.target.address),
+		done: make(chan struct{}),
+	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+// follow takes over from a check of the same target that has ended.
+func (c *check) follow(before *check) {
+	c.streak = before.streak
+	c.next = before.next
+	if latest := time.Now().Add(c.interval()); c.next.After(latest) {
+		c.next = latest
+	}
+}
+
+// run probes until stop is called.
+func (c *check) run() {
+	defer close(c.done)
+	defer c.stop()
+	timer := time.NewTimer(time.Until(c.next))
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-timer.C:
+		}
+		started := time.Now()
+		c.next = started.Add(c.interval())
+		failure, err := c.probe.run(c.ctx, c.options.Dial)
+		if c.ctx.Err() != nil {
+			return // what was cut off says nothing of the server
+		}
+		if err != nil {
+			c.reportInconclusive(err)
+		} else {
+			c.inconclusive = false
+			c.observe(failure, time.Since(started))
+		}
+		timer.Reset(time.Until(c.next))
+	}
+}
+
+func (c *check) interval() time.Duration {
+	factor := 1 + jitter*(2*c.options.Random()-1)
+	return time.Duration(float64(c.plan.pace.interval) * factor)
+}
+
+// observe counts a result, and publishes and logs the verdict when it changed.
+func (c *check) observe(failure lbapi.UnhealthyReason, took time.Duration) {
+	passed := failure.Reason == ""
+	c.server.ObserveCheck(passed, took)
+	before := c.server.Verdict()
+	status := c.streak.observe(before.Status, passed, &c.plan.pace)
+	if status == before.Status {
+		// An unhealthy server may fail in a new way, which is what an operator wants to read.
+		if !passed && status == lbapi.Unhealthy && failure != before.Reason {
+			c.server.SetVerdict(service.Verdict{Status: status, Reason: failure, Since: before.Since})
+		}
+		return
+	}
+	c.server.SetVerdict(service.Verdict{Status: status, Reason: failure, Since: time.Now()})
+	if passed {
+		c.log.InfoContext(c.ctx, "server is healthy")
+	} else {
+		c.log.WarnContext(c.ctx, "server is unhealthy", "reason", failure.Reason, "detail", failure.Detail)
+	}
+}
+
+// reportInconclusive logs that probes can't be made, once until one can be made again.
+func (c *check) reportInconclusive(err error) {
+	if !c.inconclusive {
+		c.log.ErrorContext(c.ctx, "health check could not be made; the verdict stays", "error", err)
+	}
+	c.inconclusive = true
+}

@@ -1,0 +1,164 @@
+// Package health checks servers and says which of them are healthy.
+//
+// Each backend service checks the servers of its group for itself: the same server can be healthy for one and not for
+// another. Every check runs on a goroutine of its own, so that no server waits for another; a Checker owns them all.
+package health
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// spread is the time over which the first checks are spread when many start together, and firstGap the time between two
+// of them when it allows so much. A handful of servers has its verdicts at once.
+const (
+	spread   = time.Second
+	firstGap = time.Millisecond
+)
+
+// DialFunc opens a connection to "ip:port" on network "tcp". It gives up, with an error whose Timeout method says true,
+// at the context's deadline.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Options are what a Checker needs beside the servers.
+type Options struct {
+	// Speedup divides intervals and timeouts, for tests; at least 1.
+	Speedup int
+	// Dial opens the connections; nil means the system's.
+	Dial DialFunc
+	// Random returns numbers from 0 up to 1 for the jitter of intervals, to many goroutines; nil means the runtime's.
+	Random func() float64
+	Log    *slog.Logger
+}
+
+// Checker runs the health checks of all backend services.
+type Checker struct {
+	options Options
+
+	mu     sync.Mutex
+	checks map[*service.Server]*check // under mu; every one is running
+	closed bool                       // under mu
+}
+
+// New returns a Checker that checks nothing yet.
+func New(options Options) *Checker {
+	if options.Dial == nil {
+		// Keep-alive probes would never fire on connections this short; leaving them off saves system calls.
+		options.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	if options.Random == nil {
+		options.Random = rand.Float64
+	}
+	options.Speedup = max(options.Speedup, 1)
+	return &Checker{options: options, checks: map[*service.Server]*check{}}
+}
+
+// job is a check that should run.
+type job struct {
+	server           *service.Server
+	plan             plan
+	backendServiceID string
+}
+
+// Apply makes the set of running checks what the backend services' configurations ask for. A check goes on untouched when
+// nothing changed for it. When only its pace changed (interval, timeout, thresholds), verdict and count of results go
+// on. When what it checks changed, the verdict stays until the first new result, which decides alone.
+func (c *Checker) Apply(services []*service.Service) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	jobs, unchecked := c.jobs(services)
+	wanted := make(map[*service.Server]plan, len(jobs))
+	for _, job := range jobs {
+		wanted[job.server] = job.plan
+	}
+
+	stopped := map[*service.Server]*check{}
+	for server, running := range c.checks {
+		if plan, ok := wanted[server]; !ok || plan != running.plan {
+			running.stop()
+			stopped[server] = running
+			delete(c.checks, server)
+		}
+	}
+	for _, check := range stopped {
+		<-check.done
+	}
+	for _, server := range unchecked {
+		if server.Verdict().Status != lbapi.HealthOff {
+			server.SetVerdict(service.Verdict{Status: lbapi.HealthOff, Since: time.Now()})
+		}
+	}
+	c.start(jobs, stopped)
+}
+
+// jobs lists the checks that should run, and the servers of backend services with checking off.
+func (c *Checker) jobs(services []*service.Service) (jobs []job, unchecked []*service.Server) {
+	for _, backendService := range services {
+		config := backendService.Eligible().Config
+		for _, endpoint := range config.Endpoints {
+			if !config.Object.HealthCheck.Enabled() {
+				unchecked = append(unchecked, endpoint.Server)
+				continue
+			}
+			plan := planOf(&config.Object.HealthCheck, endpoint.Address, c.options.Speedup)
+			jobs = append(jobs, job{endpoint.Server, plan, backendService.ID})
+		}
+	}
+	return jobs, unchecked
+}
+
+// start runs those jobs that are not running; stopped are the checks that some of them follow. The caller holds mu.
+func (c *Checker) start(jobs []job, stopped map[*service.Server]*check) {
+	var starting []*check
+	fresh := 0
+	for _, job := range jobs {
+		if c.checks[job.server] != nil {
+			continue
+		}
+		check := newCheck(job, &c.options)
+		if before := stopped[job.server]; before != nil && before.plan.target == job.plan.target {
+			check.follow(before)
+		} else {
+			fresh++
+		}
+		starting = append(starting, check)
+	}
+	now := time.Now()
+	gap := min(firstGap, spread/time.Duration(c.options.Speedup*max(fresh, 1)))
+	due := now
+	for _, check := range starting {
+		if check.next.IsZero() {
+			check.next = due
+			due = due.Add(gap)
+		}
+		if check.server.Verdict().Status == lbapi.HealthOff {
+			check.server.SetVerdict(service.Verdict{Status: lbapi.HealthUnknown, Since: now})
+		}
+		c.checks[check.server] = check
+		go check.run()
+	}
+}
+
+// Close stops all checks and returns when the last has ended. The verdicts stay. Apply does nothing from then on.
+func (c *Checker) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, check := range c.checks {
+		check.stop()
+	}
+	for _, check := range c.checks {
+		<-check.done
+	}
+	clear(c.checks)
+}

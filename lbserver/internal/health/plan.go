@@ -1,0 +1,56 @@
+package health
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// plan is how one server is checked. Equal plans are equal by ==.
+type plan struct {
+	target target
+	pace   pace
+}
+
+// target is what is checked: when it changes, earlier results say nothing any more.
+type target struct {
+	address  string // ip:port
+	protocol lbapi.Protocol
+	version  lbapi.HTTPVersion
+	domain   string
+	path     string
+	codes    string // joined by codeSeparator
+}
+
+// pace is how often, how long and how many times in a row.
+type pace struct {
+	interval, timeout  time.Duration
+	healthy, unhealthy int // thresholds
+}
+
+const codeSeparator = ", "
+
+func planOf(spec *lbapi.HealthCheck, traffic netip.AddrPort, speedup int) plan {
+	address := traffic
+	if spec.Port != 0 {
+		address = netip.AddrPortFrom(traffic.Addr(), uint16(spec.Port))
+	}
+	return plan{
+		target: target{
+			address:  address.String(),
+			protocol: spec.Protocol,
+			version:  spec.HTTPVersion,
+			domain:   spec.Domain,
+			path:     spec.Path,
+			codes:    strings.Join(spec.Codes, codeSeparator),
+		},
+		pace: pace{
+			interval:  time.Duration(spec.Interval) * time.Second / time.Duration(speedup),
+			timeout:   time.Duration(spec.Timeout) * time.Second / time.Duration(speedup),
+			healthy:   spec.HealthyThreshold,
+			unhealthy: spec.UnhealthyThreshold,
+		},
+	}
+}

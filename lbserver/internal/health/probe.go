@@ -1,0 +1,145 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// probe makes one check of one server at a time. It is immutable.
+type probe struct {
+	target  target
+	timeout time.Duration     // of the whole probe, from the start of connecting
+	request []byte            // nil for TCP
+	codes   []lbapi.CodeRange // that an HTTP response may have
+}
+
+func newProbe(plan *plan) *probe {
+	p := &probe{target: plan.target, timeout: plan.pace.timeout}
+	if plan.target.protocol == lbapi.HTTP {
+		p.request = requestOf(&plan.target)
+		for text := range strings.SplitSeq(plan.target.codes, codeSeparator) {
+			if codes, ok := lbapi.ParseCode(text); ok {
+				p.codes = append(p.codes, codes)
+			}
+		}
+	}
+	return p
+}
+
+// run makes the probe. The zero UnhealthyReason says that it passed. An error says that this machine, not the server,
+// kept it from being made. When ctx ends, run returns soon and its results mean nothing.
+func (p *probe) run(ctx context.Context, dial DialFunc) (lbapi.UnhealthyReason, error) {
+	deadline := time.Now().Add(p.timeout)
+	dialing, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	connection, err := dial(dialing, "tcp", p.target.address)
+	if err != nil {
+		return p.connectFailure(err)
+	}
+	defer p.hangUp(connection)
+	if p.request == nil {
+		return lbapi.UnhealthyReason{}, nil
+	}
+	if err := connection.SetDeadline(deadline); err != nil {
+		return p.failure(lbapi.ConnectInterrupt, "the connection to %s broke: %v", p.target.address, err), nil
+	}
+	defer context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })()
+	return p.exchange(connection), nil
+}
+
+// hangUp ends a connection at once by a reset. Thousands of checks a minute would otherwise leave this machine with as
+// many connections in TIME_WAIT.
+func (p *probe) hangUp(connection net.Conn) {
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = connection.Close()
+}
+
+func (p *probe) failure(reason lbapi.CheckFailure, format string, arguments ...any) lbapi.UnhealthyReason {
+	return lbapi.UnhealthyReason{Reason: reason, Detail: fmt.Sprintf(format, arguments...)}
+}
+
+func (p *probe) connectFailure(err error) (lbapi.UnhealthyReason, error) {
+	for _, exhausted := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, exhausted) {
+			return lbapi.UnhealthyReason{}, fmt.Errorf("open a connection to %s: %w", p.target.address, err)
+		}
+	}
+	switch {
+	case isTimeout(err):
+		return p.failure(lbapi.ConnectTimeout, "no connection to %s within %s", p.target.address, p.timeout), nil
+	case errors.Is(err, syscall.ECONNRESET):
+		return p.failure(lbapi.ConnectInterrupt, "connecting to %s: %v", p.target.address, cause(err)), nil
+	default:
+		return p.failure(lbapi.ConnectFailed, "connecting to %s: %v", p.target.address, cause(err)), nil
+	}
+}
+
+// exchange sends the request and judges the response.
+func (p *probe) exchange(connection net.Conn) lbapi.UnhealthyReason {
+	if _, err := connection.Write(p.request); err != nil {
+		switch {
+		case isTimeout(err):
+			return p.failure(lbapi.RequestTimeout, "the request could not be sent within %s", p.timeout)
+		case hungUp(err):
+			return p.failure(lbapi.ConnectInterrupt, "the server closed the connection before the request was sent")
+		default:
+			return p.failure(lbapi.RequestFailed, "sending the request: %v", cause(err))
+		}
+	}
+	status, begun, err := readStatus(connection)
+	var malformed *formatError
+	switch {
+	case errors.As(err, &malformed):
+		return p.failure(lbapi.ResponseFormatError, "%v", malformed)
+	case isTimeout(err):
+		return p.failure(lbapi.ReceiveResponseTimeout, "no response within %s", p.timeout)
+	case err != nil && begun:
+		return p.failure(lbapi.ReceiveResponseFailed, "the response broke off: %v", cause(err))
+	case hungUp(err):
+		return p.failure(lbapi.ConnectInterrupt, "the server closed the connection without a response")
+	case err != nil:
+		return p.failure(lbapi.ReceiveResponseFailed, "receiving the response: %v", cause(err))
+	}
+	for _, accepted := range p.codes {
+		if status >= accepted.First && status <= accepted.Last {
+			return lbapi.UnhealthyReason{}
+		}
+	}
+	return p.failure(lbapi.HTTPCodeMismatch, "response status %d, expected %s", status, p.target.codes)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// hungUp tells the errors by which the other side ends a connection.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// cause strips the ports and addresses that net puts around an error: this machine's port differs at each check and
+// would make each detail a new one.
+func cause(err error) error {
+	var operation *net.OpError
+	if errors.As(err, &operation) {
+		err = operation.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err
+}

@@ -1,0 +1,28 @@
+package health
+
+import "github.com/alb-project/terraform-provider-alb/internal/lbapi"
+
+// streak turns results into a status: the first result decides alone, after it only as many opposite results in a row
+// as the threshold of that direction says.
+type streak struct {
+	decided  bool
+	opposite int // latest results in a row against the status
+}
+
+// observe takes one result and returns the status that follows from current.
+func (s *streak) observe(current lbapi.HealthStatus, passed bool, pace *pace) lbapi.HealthStatus {
+	result, threshold := lbapi.Unhealthy, pace.unhealthy
+	if passed {
+		result, threshold = lbapi.Healthy, pace.healthy
+	}
+	if result == current {
+		s.decided, s.opposite = true, 0
+		return current
+	}
+	s.opposite++
+	if s.decided && s.opposite < threshold {
+		return current
+	}
+	s.decided, s.opposite = true, 0
+	return result
+}
