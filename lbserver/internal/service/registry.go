@@ -57,23 +57,33 @@ func (r *Registry) Services() []*Service {
 	return all
 }
 
-// Apply brings the live backend services to a snapshot. Only what changed is touched; requests in flight go on with the
-// picture that they began with. It fails only when the persistence keys of the snapshot can't be used.
-func (r *Registry) Apply(next *snapshot.Snapshot) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// Change is a change of the live backend services that can no longer fail. It is applied before the next one is prepared,
+// or dropped.
+type Change struct {
+	registry *Registry
+	keysJSON []byte
+	keys     persistence.Keys
+	configs  map[*Service]*Config
+	gone     []*Service
+}
+
+// Prepare works out what brings the live backend services to a snapshot, and changes nothing. It fails only when the
+// persistence keys of the snapshot can't be used.
+func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	change := &Change{registry: r, keysJSON: r.keysJSON, keys: r.keys, configs: map[*Service]*Config{}}
 	keysChanged := !bytes.Equal(r.keysJSON, next.PersistenceKeys)
 	if keysChanged {
 		keys, err := persistence.ParseKeys(next.PersistenceKeys)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.keysJSON, r.keys = next.PersistenceKeys, keys
+		change.keysJSON, change.keys = next.PersistenceKeys, keys
 	}
-	for id, gone := range r.services {
+	for id, live := range r.services {
 		if next.BackendServices[id] == nil {
-			delete(r.services, id)
-			closePools(gone.Eligible().Endpoints)
+			change.gone = append(change.gone, live)
 		}
 	}
 	for id, object := range next.BackendServices {
@@ -85,13 +95,29 @@ func (r *Registry) Apply(next *snapshot.Snapshot) error {
 		if ok && !keysChanged && live.Eligible().sameAs(config) {
 			continue
 		}
-		if err := r.complete(config, live); err != nil {
-			return err
+		if err := change.complete(config, live); err != nil {
+			return nil, err
 		}
-		closePools(live.configure(config))
-		r.services[id] = live
+		change.configs[live] = config
 	}
-	return nil
+	return change, nil
+}
+
+// Apply puts the change in force. Only what changed is touched; requests in flight go on with the picture that they began
+// with.
+func (c *Change) Apply() {
+	r := c.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keysJSON, r.keys = c.keysJSON, c.keys
+	for live, config := range c.configs {
+		closePools(live.configure(config))
+		r.services[live.ID] = live
+	}
+	for _, live := range c.gone {
+		delete(r.services, live.ID)
+		closePools(live.Eligible().Endpoints)
+	}
 }
 
 func closePools(endpoints []*Endpoint) {
@@ -124,10 +150,10 @@ func (c *Config) sameAs(outline *Config) bool {
 }
 
 // complete adds cookies and endpoints to an outline, with the live servers and pools that can be kept.
-func (r *Registry) complete(config *Config, live *Service) error {
+func (c *Change) complete(config *Config, live *Service) error {
 	if config.Object.SessionPersistence {
 		timeout := time.Duration(config.Object.PersistenceTimeout) * time.Second
-		cookie, err := persistence.New(r.keys, config.Object.ID, timeout)
+		cookie, err := persistence.New(c.keys, config.Object.ID, timeout)
 		if err != nil {
 			return err
 		}
@@ -142,11 +168,11 @@ func (r *Registry) complete(config *Config, live *Service) error {
 	for i, address := range config.addresses {
 		server := &config.group.Servers[i]
 		if !address.IsValid() {
-			r.log.Error("a server takes no traffic: the inventory does not have its instance any more",
+			c.registry.log.Error("a server takes no traffic: the inventory does not have its instance any more",
 				"server", server.ID, "instance", server.InstanceID, "server_group", config.group.ID)
 			continue
 		}
-		config.Endpoints = append(config.Endpoints, r.endpoint(live, config, known[server.ID], server, address))
+		config.Endpoints = append(config.Endpoints, c.registry.endpoint(live, config, known[server.ID], server, address))
 	}
 	slices.SortFunc(config.Endpoints, func(a, b *Endpoint) int { return cmp.Compare(a.ID, b.ID) })
 	return nil

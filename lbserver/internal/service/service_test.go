@@ -79,9 +79,11 @@ func (f *fixture) change(change func(*snapshot.Edit)) {
 
 func (f *fixture) apply() {
 	f.t.Helper()
-	if err := f.registry.Apply(f.state); err != nil {
+	change, err := f.registry.Prepare(f.state)
+	if err != nil {
 		f.t.Fatal(err)
 	}
+	change.Apply()
 }
 
 func (f *fixture) servers(servers ...lbapi.Server) {
