@@ -73,7 +73,8 @@ func (d Dependency) Word(wire string) string { return d.word(wire) }
 
 // Message says in a vocabulary which value (a wire value of On) rules the feature out, and which would allow it.
 func (d Dependency) Message(v Vocabulary, value string) string {
-	feature, verb, word := fmt.Sprintf("%q", d.Feature.in(v)), "given", func(wire string) string { return wire }
+	// Not %q: an attribute such as servers["a"].address has quotes of its own.
+	feature, verb, word := `"`+d.Feature.in(v)+`"`, "given", func(wire string) string { return wire }
 	if d.Switch {
 		verb = "true"
 	}

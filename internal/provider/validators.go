@@ -125,9 +125,11 @@ func dependencyViolations(
 		if !known || slices.Contains(rule.Allowed, wire) || !used(rule.Feature.Attribute) {
 			continue
 		}
+		where := at(rule.Feature.Attribute)
+		rule.Feature.Attribute = where.String()
 		message := rule.Message(lbapi.Terraform, wire)
 		if !said[message] {
-			diags.AddAttributeError(at(rule.Feature.Attribute), "Invalid combination", message)
+			diags.AddAttributeError(where, "Invalid combination", message)
 		}
 		said[message] = true
 	}
