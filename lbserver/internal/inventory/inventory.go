@@ -139,11 +139,11 @@ func (i *Inventory) parse(text []byte) (map[string]Instance, error) {
 		if reason := lbapi.InvalidAddress(entry.Address); reason != "" {
 			return nil, &FileError{i.path, id + ".ipAddress", reason}
 		}
-		address := netip.MustParseAddr(entry.Address).Unmap()
+		address, _ := netip.ParseAddr(entry.Address) // the networks refuse the zero Addr
 		if reason := i.networks.Refuses(address); reason != "" {
 			return nil, &FileError{i.path, id + ".ipAddress", reason}
 		}
-		instances[id] = Instance{Type: entry.Type, Address: address}
+		instances[id] = Instance{Type: entry.Type, Address: address.Unmap()}
 	}
 	return instances, nil
 }

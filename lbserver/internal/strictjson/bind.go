@@ -23,10 +23,10 @@ func (o *Object) Bind(into any) []lbapi.Detail {
 	return b.faults
 }
 
-// Fields lists the names of the fields of a struct type, as its json tags give
-// them.
+// Fields lists the names of the fields of a struct, or of the one that a
+// pointer points to, as its json tags give them.
 func Fields(of any) []string {
-	structure := reflect.TypeOf(of)
+	structure := reflect.Indirect(reflect.ValueOf(of)).Type()
 	names := make([]string, structure.NumField())
 	for i := range names {
 		names[i] = fieldName(structure.Field(i))

@@ -23,11 +23,11 @@ const (
 	// maxDepth is far more than the deepest body of the API has, and little
 	// enough for a recursive reader.
 	maxDepth = 16
-	// maxFaults bounds an answer to a body that is nothing but faults.
-	maxFaults = 50
 	// maxPathName bounds what is repeated of a name that nobody knows.
 	maxPathName = 64
 
+	// MaxFaults bounds the answer to a text that is nothing but faults.
+	MaxFaults = 50
 	// Whole is the field of a fault that is about the whole text.
 	Whole = "body"
 )
@@ -190,7 +190,7 @@ func fault(path, reason string) []lbapi.Detail {
 }
 
 func appendFault(faults []lbapi.Detail, path, reason string) []lbapi.Detail {
-	if len(faults) == maxFaults {
+	if len(faults) == MaxFaults {
 		return faults
 	}
 	return append(faults, lbapi.Detail{Field: path, Reason: reason})

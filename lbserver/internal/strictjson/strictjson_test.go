@@ -95,7 +95,7 @@ func TestEveryFaultIsNamedByItsPath(t *testing.T) {
 
 func TestFaultsAreBounded(t *testing.T) {
 	_, faults := decode(`{"list":[` + strings.Repeat("null,", 500) + `null]}`)
-	if len(faults) != maxFaults {
+	if len(faults) != MaxFaults {
 		t.Errorf("%d faults", len(faults))
 	}
 }

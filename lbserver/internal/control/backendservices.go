@@ -1,0 +1,230 @@
+package control
+
+import (
+	"net/http"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+func backendServices() *resource {
+	return &resource{
+		idField: "backendId",
+		collection: methods{
+			http.MethodGet:  {read: listBackendServices},
+			http.MethodPost: {write: createBackendService},
+		},
+		object: methods{
+			http.MethodGet:    {read: readBackendService},
+			http.MethodPatch:  {write: patchBackendService},
+			http.MethodDelete: {write: deleteBackendService},
+		},
+		parts: map[string]methods{
+			"health": {http.MethodGet: {read: readServerHealth}},
+		},
+	}
+}
+
+func listBackendServices(c *call) (any, error) {
+	items, total, err := page(c, all(c.now().BackendServices), filters[lbapi.BackendService]{
+		"backendIds":     func(b *lbapi.BackendService) string { return b.ID },
+		"backendNames":   func(b *lbapi.BackendService) string { return b.Name },
+		"loadBalancerId": func(b *lbapi.BackendService) string { return b.LoadBalancerID },
+		"protocol":       func(b *lbapi.BackendService) string { return string(b.Protocol) },
+	}, func(b *lbapi.BackendService) string { return b.CreatedTime })
+	return lbapi.BackendServiceList{BackendServices: items, TotalCount: total}, err
+}
+
+func readBackendService(c *call) (any, error) {
+	object, err := get(c, c.now().BackendServices, "backend service")
+	if err != nil {
+		return nil, err
+	}
+	return lbapi.BackendServiceResult{BackendService: *object}, nil
+}
+
+func createBackendService(c *call, change *change) (any, error) {
+	var body lbapi.CreateBackendService
+	err := c.decode(&body, shape{
+		required: []string{"backendName", "loadBalancerId", "protocol", "port", "healthCheckSpec"},
+		sibling:  lbapi.PatchBackendService{},
+	})
+	if err != nil {
+		return nil, err
+	}
+	object := &lbapi.BackendService{
+		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID, Protocol: *body.Protocol, Port: *body.Port,
+		Scheduler:          lbapi.Schedulers()[0].Wire,
+		ServerGroupIDs:     []string{},
+		PersistenceTimeout: int(lbapi.PersistenceTimeout.Default),
+		HealthCheck:        body.HealthCheck.Apply(lbapi.HealthCheck{}),
+		CreatedTime:        timestamp(c.started),
+	}
+	assign(&object.Scheduler, body.Scheduler)
+	assign(&object.ServerGroupIDs, body.ServerGroupIDs)
+	assign(&object.SessionPersistence, body.SessionPersistence)
+	assign(&object.PersistenceTimeout, body.PersistenceTimeout)
+	assign(&object.ForwardedProto, body.ForwardedProto)
+	assign(&object.ForwardedPort, body.ForwardedPort)
+	assign(&object.ForwardedHost, body.ForwardedHost)
+	assign(&object.ForwardedLBIP, body.ForwardedLBIP)
+	assign(&object.ForwardedClientPort, body.ForwardedClientPort)
+	assign(&object.ProxyProtocol, body.ProxyProtocol)
+	assign(&object.Description, body.Description)
+	if err := invalidProtocol(object.Protocol, lbapi.BackendServiceProtocols()); err != nil {
+		return nil, err
+	}
+	if err := invalid(append(specViolations(body.HealthCheck), object.Violations()...)...); err != nil {
+		return nil, err
+	}
+	loadBalancer, err := change.loadBalancer(object.LoadBalancerID)
+	if err != nil {
+		return nil, err
+	}
+	if err := change.judgeBackendService(object); err != nil {
+		return nil, err
+	}
+	used := len(backendServicesOn(change.base, loadBalancer.ID))
+	if err := room(loadBalancer, "backend services", used, c.server.config.Quotas.BackendServices); err != nil {
+		return nil, err
+	}
+	object.ID, err = c.server.ids.next(lbapi.PrefixBackendService, in(change.base.BackendServices))
+	if err != nil {
+		return nil, err
+	}
+	change.edit.PutBackendService(object)
+	return lbapi.BackendServiceCreated{ID: object.ID}, nil
+}
+
+func patchBackendService(c *call, change *change) (any, error) {
+	old, err := find(c, change.base.BackendServices, "backend service")
+	if err != nil {
+		return nil, err
+	}
+	var body lbapi.PatchBackendService
+	if err := c.decode(&body, shape{sibling: lbapi.CreateBackendService{}}); err != nil {
+		return nil, err
+	}
+	object := *old
+	assign(&object.Name, body.Name)
+	assign(&object.Scheduler, body.Scheduler)
+	assign(&object.ServerGroupIDs, body.ServerGroupIDs)
+	assign(&object.SessionPersistence, body.SessionPersistence)
+	assign(&object.PersistenceTimeout, body.PersistenceTimeout)
+	assign(&object.ForwardedProto, body.ForwardedProto)
+	assign(&object.ForwardedPort, body.ForwardedPort)
+	assign(&object.ForwardedHost, body.ForwardedHost)
+	assign(&object.ForwardedLBIP, body.ForwardedLBIP)
+	assign(&object.ForwardedClientPort, body.ForwardedClientPort)
+	assign(&object.ProxyProtocol, body.ProxyProtocol)
+	assign(&object.Description, body.Description)
+	details := patchHealthCheck(&object, &body)
+	if err := invalid(append(details, object.Violations()...)...); err != nil {
+		return nil, err
+	}
+	if err := change.judgeBackendService(&object); err != nil {
+		return nil, err
+	}
+	put(change.base.BackendServices, object.ID, &object, change.edit.PutBackendService)
+	return nothing{}, nil
+}
+
+// patchHealthCheck turns checking off or lays a spec over it, which turns it
+// on again. It returns what is wrong with the fields themselves.
+func patchHealthCheck(object *lbapi.BackendService, body *lbapi.PatchBackendService) []lbapi.Detail {
+	off := body.CloseHealthCheck != nil && *body.CloseHealthCheck
+	switch {
+	case off && body.HealthCheck != nil:
+		return []lbapi.Detail{detail("closeHealthCheck", "cannot be true together with a healthCheckSpec, which turns checking on")}
+	case off:
+		object.HealthCheck = lbapi.HealthCheck{}
+	case body.HealthCheck != nil:
+		object.HealthCheck = body.HealthCheck.Apply(object.HealthCheck)
+		return specViolations(body.HealthCheck)
+	}
+	return nil
+}
+
+// specViolations judges a spec by itself. An empty protocol is what a read
+// shows for checking that is off; it is not a way to turn it off.
+func specViolations(spec *lbapi.HealthCheckSpec) []lbapi.Detail {
+	if spec.Protocol != nil && *spec.Protocol == "" {
+		return []lbapi.Detail{detail("healthCheckSpec.protocol", "must not be empty; closeHealthCheck turns checking off")}
+	}
+	return spec.Violations()
+}
+
+func deleteBackendService(c *call, change *change) (any, error) {
+	object, err := getToDelete(c, change.base.BackendServices, "backend service")
+	if err != nil {
+		return nil, err
+	}
+	users := each(change.base.ListenersUsing(object.ID), nameListener)
+	if err := inUse("backendId", nameBackendService(object), users); err != nil {
+		return nil, err
+	}
+	change.edit.DeleteBackendService(object.ID)
+	return nothing{}, nil
+}
+
+// judgeBackendService judges a backend service by the server group that it
+// refers to.
+func (c *change) judgeBackendService(object *lbapi.BackendService) error {
+	for _, id := range object.ServerGroupIDs {
+		group := c.base.ServerGroups[id]
+		if group == nil {
+			return invalid(detail("targetGroupIds", "there is no server group %.100q", id))
+		}
+		if group.LoadBalancerID != object.LoadBalancerID {
+			return invalid(detail("targetGroupIds", "%s is on load balancer %s; it must be on the backend service's, %s",
+				nameServerGroup(group), group.LoadBalancerID, object.LoadBalancerID))
+		}
+	}
+	return nil
+}
+
+func readServerHealth(c *call) (any, error) {
+	now := c.now()
+	object, err := get(c, now.BackendServices, "backend service")
+	if err != nil {
+		return nil, err
+	}
+	servers := []lbapi.ServerHealth{}
+	if group := now.ServerGroupOf(object); group != nil {
+		verdicts := c.server.config.Node.Verdicts(object.ID)
+		for _, server := range c.server.shown(group).Servers {
+			servers = append(servers, serverHealth(object, server, verdicts))
+		}
+	}
+	return lbapi.ServerHealthList{Servers: servers, TotalCount: len(servers)}, nil
+}
+
+// serverHealth shows the verdict on one server of a backend service.
+func serverHealth(object *lbapi.BackendService, server lbapi.Server, verdicts map[string]Verdict) lbapi.ServerHealth {
+	health := lbapi.ServerHealth{
+		ServerGroupID: server.GroupID,
+		InstanceID:    server.InstanceID,
+		Address:       server.Address,
+		Type:          server.Type,
+		Port:          server.Port,
+		Weight:        server.Weight,
+	}
+	if health.Port == 0 {
+		health.Port = object.Port
+	}
+	verdict, known := verdicts[server.ID]
+	switch {
+	case known:
+		health.Status, health.Reason = verdict.Status, verdict.Reason
+	case server.Address == "":
+		health.Status = lbapi.Unhealthy
+		health.Reason = lbapi.UnhealthyReason{
+			Reason: lbapi.ConnectFailed,
+			Detail: "the inventory has no instance " + server.InstanceID + ", so its address is not known",
+		}
+	case object.HealthCheck.Enabled():
+		health.Status = lbapi.HealthUnknown
+	default:
+		health.Status = lbapi.HealthOff
+	}
+	return health
+}

@@ -1,0 +1,242 @@
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+)
+
+// unavailableRetry is the Retry-After of a 503, in seconds.
+const unavailableRetry = "1"
+
+// call is one call of the API under way. It belongs to its goroutine.
+type call struct {
+	server  *Server
+	request *http.Request
+	id      string // the request id
+	started time.Time
+	body    []byte
+	signed  signature.Signed
+
+	idField string // the wire name of the id in the path
+	object  string // the id in the path; empty for a collection
+	allow   string // for a 405
+}
+
+// answer is how a call ends: with a result or a refusal, and with the cause
+// behind a refusal that is this server's fault, which is for the log only.
+type answer struct {
+	result  json.RawMessage
+	refusal *lbapi.Error
+	cause   error
+	again   bool // the stored answer of an earlier call with the same nonce
+}
+
+func (a answer) status() int {
+	if a.refusal != nil {
+		return a.refusal.Code
+	}
+	return http.StatusOK
+}
+
+// handler serves the paths that find knows.
+func (s *Server) handler(scope signature.Scope, find func(*call) (methods, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		c := &call{server: s, request: req, id: uuid.NewString(), started: s.config.Now()}
+		answer := c.serveSafely(w, scope, find)
+		c.send(w, answer)
+		c.log(answer)
+	})
+}
+
+// serveSafely turns a panic into an answer, so that one faulty call does not
+// take the traffic of all others with it.
+func (c *call) serveSafely(w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error)) (a answer) {
+	defer func() {
+		if value := recover(); value != nil {
+			a = c.failed(fmt.Errorf("panic: %v\n%s", value, debug.Stack()))
+		}
+	}()
+	return c.serve(w, scope, find)
+}
+
+func (c *call) serve(w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error)) answer {
+	if err := c.readBody(w); err != nil {
+		return c.failed(err)
+	}
+	if err := c.authenticate(scope); err != nil {
+		return c.failed(err)
+	}
+	methods, err := find(c)
+	if err != nil {
+		return c.failed(err)
+	}
+	operation, err := methods.pick(c)
+	if err != nil {
+		return c.failed(err)
+	}
+	if operation.write != nil {
+		return c.server.write(c, operation)
+	}
+	if err := c.noBody(); err != nil {
+		return c.failed(err)
+	}
+	return c.succeeded(operation.read(c))
+}
+
+func (c *call) readBody(w http.ResponseWriter) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, lbapi.MaxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return refuse(lbapi.PayloadTooLarge, "body", "the body is larger than %d bytes", tooLarge.Limit)
+	}
+	if err != nil {
+		return refuse(lbapi.InvalidArgument, "body", "the body ended too early: %v", err)
+	}
+	c.body = body
+	return nil
+}
+
+// authenticate refuses a call that is not signed as api.md, "Signing", asks.
+func (c *call) authenticate(scope signature.Scope) error {
+	signed, err := c.server.config.Verifier.Verify(c.request, c.body, scope)
+	if err == nil {
+		c.signed = signed
+		return nil
+	}
+	field := "Authorization"
+	var (
+		malformed *signature.MalformedError
+		unsigned  *signature.UnsignedHeaderError
+		date      *signature.DateError
+	)
+	switch {
+	case errors.As(err, &malformed):
+		field = malformed.Header
+	case errors.As(err, &unsigned):
+		field = unsigned.Name
+	case errors.As(err, &date):
+		field = signature.HeaderDate
+	}
+	return refuse(lbapi.Unauthenticated, field, "%v", err)
+}
+
+// checkContentType refuses a body that says that it is not JSON.
+func (c *call) checkContentType() error {
+	value := c.request.Header.Get("Content-Type")
+	if value == "" {
+		return nil
+	}
+	mediaType, parameters, err := mime.ParseMediaType(value)
+	charset := strings.ToLower(parameters["charset"])
+	if err != nil || mediaType != "application/json" || (charset != "" && charset != "utf-8") {
+		return refuse(lbapi.InvalidArgument, "Content-Type", "the body must be application/json in UTF-8, got %.100q", value)
+	}
+	return nil
+}
+
+// noBody refuses the body of a call that takes none.
+func (c *call) noBody() error {
+	if len(c.body) == 0 {
+		return nil
+	}
+	return refuse(lbapi.InvalidArgument, "body", "%s takes query parameters only, no body", c.request.Method)
+}
+
+// digest tells a resend from another call with the same nonce.
+func (c *call) digest() [sha256.Size]byte {
+	path := strings.TrimSuffix(c.request.URL.Path, "/")
+	return sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%x", c.request.Method, path, c.signed.BodyDigest))
+}
+
+func (c *call) now() *snapshot.Snapshot { return c.server.current.Load() }
+
+// succeeded makes the answer of an operation.
+func (c *call) succeeded(result any, err error) answer {
+	if err != nil {
+		return c.failed(err)
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		return c.failed(fmt.Errorf("encode the result: %w", err))
+	}
+	return answer{result: text}
+}
+
+// failed makes the answer of a call that ended with an error: a refusal as it
+// is, anything else as 500 without its inner matters.
+func (c *call) failed(err error) answer {
+	var refusal *lbapi.Error
+	if errors.As(err, &refusal) {
+		return answer{refusal: refusal}
+	}
+	message := "lbserver failed; its log has the reason under this request id"
+	return answer{refusal: lbapi.NewError(lbapi.Internal, message), cause: err}
+}
+
+// unavailable makes the answer of a call for which the store could not be
+// read or written.
+func unavailable(err error) answer {
+	message := "the store of the load balancer does not work; nothing is lost, send the call again with its nonce"
+	return answer{refusal: lbapi.NewError(lbapi.Unavailable, message), cause: err}
+}
+
+func (c *call) send(w http.ResponseWriter, a answer) {
+	header := w.Header()
+	header.Set(lbapi.HeaderRequestID, c.id)
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	switch a.status() {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", signature.Algorithm)
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", c.allow)
+	case http.StatusServiceUnavailable:
+		header.Set("Retry-After", unavailableRetry)
+	}
+	w.WriteHeader(a.status())
+	envelope := lbapi.Envelope[json.RawMessage]{RequestID: c.id, Result: a.result, Error: a.refusal}
+	// A client that has gone away needs no answer; it can ask again by its nonce.
+	_ = json.NewEncoder(w).Encode(envelope)
+}
+
+// log writes the one line of a call.
+func (c *call) log(a answer) {
+	level, attributes := slog.LevelInfo, []slog.Attr{
+		slog.String("request_id", c.id),
+		slog.String("method", c.request.Method),
+		slog.String("path", c.request.URL.Path),
+		slog.Int("status", a.status()),
+		slog.Duration("duration", c.server.config.Now().Sub(c.started)),
+		slog.String("client", c.request.RemoteAddr),
+	}
+	if c.signed.AccessKey != "" {
+		attributes = append(attributes, slog.String("access_key", c.signed.AccessKey))
+	}
+	if a.again {
+		attributes = append(attributes, slog.Bool("stored_answer", true))
+	}
+	if a.refusal != nil {
+		attributes = append(attributes, slog.String("reason", a.refusal.Message))
+	}
+	if a.cause != nil {
+		level = slog.LevelError
+		attributes = append(attributes, slog.Any("error", a.cause))
+	}
+	c.server.config.Log.LogAttrs(context.WithoutCancel(c.request.Context()), level, "api call", attributes...)
+}
