@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
 // addCallError reports a failed call: every detail of the API at the attribute that caused it, and the whole at the resource
@@ -19,6 +20,11 @@ func addCallError(diags *diag.Diagnostics, summary string, err error, attribute 
 		diags.AddError(summary, capitalized(err.Error())+".")
 		return
 	}
+	trace := ""
+	var call *client.CallError
+	if errors.As(err, &call) {
+		trace = "\n\n" + capitalized(call.Trace()) + "."
+	}
 	whole := false
 	for _, detail := range refusal.Details {
 		at, ok := attribute(detail.Field)
@@ -26,7 +32,7 @@ func addCallError(diags *diag.Diagnostics, summary string, err error, attribute 
 			whole = true
 			continue
 		}
-		diags.AddAttributeError(at, summary, fmt.Sprintf("Attribute \"%s\": %s\n\n%s.", at, stopped(detail.Reason), capitalized(err.Error())))
+		diags.AddAttributeError(at, summary, fmt.Sprintf("Attribute \"%s\": %s", at, stopped(detail.Reason))+trace)
 	}
 	if whole {
 		diags.AddError(summary, capitalized(err.Error())+".")

@@ -45,6 +45,16 @@ func (e *CallError) Error() string {
 	return text.String()
 }
 
+// Trace says in short which call failed and how it was answered, for a reader who already knows why.
+func (e *CallError) Trace() string {
+	text := fmt.Sprintf("%s: %s %s", e.Operation, e.Method, e.URL)
+	var refusal *lbapi.Error
+	if errors.As(e.Err, &refusal) {
+		text += fmt.Sprintf(" (HTTP %d, request %s)", refusal.Code, refusal.RequestID)
+	}
+	return text
+}
+
 // Unwrap gives the reason.
 func (e *CallError) Unwrap() error { return e.Err }
 
