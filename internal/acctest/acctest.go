@@ -1,0 +1,92 @@
+// Package acctest is what acceptance tests stand on: the real Terraform, a real lbserver with its traffic, sample servers
+// behind it, and a client that keeps cookies in front.
+package acctest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/alb-project/terraform-provider-alb/internal/provider"
+)
+
+// terraformPath is the variable by which plugin-testing is told which Terraform to run. Without it, it would download one.
+const terraformPath = "TF_ACC_TERRAFORM_PATH"
+
+// Main runs the tests of a package against the Terraform that TF_ACC_TERRAFORM_PATH names, else the terraform or tofu in
+// PATH. Without any, the tests fail: none is skipped.
+func Main(m *testing.M) int {
+	if err := setUp(); err != nil {
+		fmt.Fprintln(os.Stderr, "acceptance tests:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+func setUp() error {
+	if os.Getenv(terraformPath) == "" {
+		found, err := exec.LookPath("terraform")
+		if err != nil {
+			found, err = exec.LookPath("tofu")
+		}
+		if err != nil {
+			return fmt.Errorf("they need terraform or tofu in PATH, or in %s: %w", terraformPath, err)
+		}
+		if err := os.Setenv(terraformPath, found); err != nil {
+			return fmt.Errorf("set %s: %w", terraformPath, err)
+		}
+	}
+	// The developer's own settings must not decide what the tests see, and nothing is asked of the network.
+	for _, name := range []string{
+		"ALB_ENDPOINT", "ALB_REGION", "ALB_ACCESS_KEY", "ALB_SECRET_KEY", "ALB_LOAD_BALANCER_ID", "ALB_REQUEST_TIMEOUT",
+		"ALB_MAX_RETRIES", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE",
+	} {
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("unset %s: %w", name, err)
+		}
+	}
+	if err := os.Setenv("CHECKPOINT_DISABLE", "1"); err != nil {
+		return fmt.Errorf("set CHECKPOINT_DISABLE: %w", err)
+	}
+	return nil
+}
+
+// Terraform is the Terraform that the tests run.
+func Terraform() string { return os.Getenv(terraformPath) }
+
+// Run runs the steps of one test against the provider of this module, beside other tests.
+func Run(t *testing.T, steps ...resource.TestStep) {
+	t.Helper()
+	resource.ParallelTest(t, resource.TestCase{
+		// Not skipped without TF_ACC: Main has made sure of Terraform.
+		IsUnitTest: true,
+		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
+			"alb": providerserver.NewProtocol6WithError(provider.New("test")()),
+		},
+		Steps: steps,
+	})
+}
+
+// BuildProvider builds the provider as users get it and returns the environment with which Terraform runs it, whatever
+// version a configuration asks for.
+func BuildProvider(t *testing.T) []string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-alb"),
+		"github.com/alb-project/terraform-provider-alb")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, output)
+	}
+	settings := filepath.Join(dir, "terraform.rc")
+	content := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", provider.Address, dir)
+	if err := os.WriteFile(settings, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings)
+}
