@@ -112,3 +112,6 @@ func (r *Response) ContentLength() int64 { return r.length }
 
 // Upgrade tells whether a 101 response names the protocol it changes to (RFC 9110, 15.2.2).
 func (r *Response) Upgrade() bool { return r.Status == 101 && r.mayUpgrade() }
+
+// Length is the length of the head that Parse has read, in bytes.
+func (r *Response) Length() int { return r.position + 2 }

@@ -1,11 +1,42 @@
 // Package pool keeps the idle connections to one address of one server.
 package pool
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
 
-// Pool holds idle connections to a server.
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
+)
+
+const (
+	// MaxIdle bounds the idle connections of a pool. It is above what 256 busy clients leave behind, and keeps a burst from
+	// holding descriptors for as long as MaxIdleTime.
+	MaxIdle = 512
+	// MaxIdleTime is how long a connection may be idle. Servers close theirs after 5 s (Node.js), 75 s (nginx) or never;
+	// this is nginx's own default for idle connections to servers (keepalive_timeout of an upstream).
+	MaxIdleTime = 60 * time.Second
+	// sweepInterval is how often a pool that holds connections looks for those to close.
+	sweepInterval = 5 * time.Second
+)
+
+// Pool holds idle connections to a server. It is safe for concurrent use.
 type Pool struct {
 	address netip.AddrPort
+
+	mu     sync.Mutex
+	idle   []*Connection // under mu; by the time they became idle, the last one taken first
+	closed bool          // under mu
+	sweep  *time.Timer   // under mu; runs while idle is not empty
+}
+
+// Connection is a connection to a server. It is owned by one request at a time, or by the pool.
+type Connection struct {
+	*stream.Stream
+	pool      *Pool
+	idleSince time.Time
+	reused    bool
 }
 
 // New makes an empty pool for an address.
@@ -14,8 +45,106 @@ func New(address netip.AddrPort) *Pool { return &Pool{address: address} }
 // Address is where the connections of the pool lead.
 func (p *Pool) Address() netip.AddrPort { return p.address }
 
+// Adopt makes a newly opened stream a connection of this pool. It belongs to the caller.
+func (p *Pool) Adopt(opened *stream.Stream) *Connection {
+	return &Connection{Stream: opened, pool: p}
+}
+
+// Get takes the connection that became idle last, or returns nil when there is none. The server may have closed it
+// meanwhile: where a request may not be sent twice, or trust is long ago, the caller asks for Quiet.
+func (p *Pool) Get() *Connection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	connection := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
+	connection.reused = true
+	return connection
+}
+
+// Idle is the number of idle connections.
+func (p *Pool) Idle() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
+// Reused tells that the connection has carried a request before.
+func (c *Connection) Reused() bool { return c.reused }
+
+// IdleSince is when the connection was released.
+func (c *Connection) IdleSince() time.Time { return c.idleSince }
+
+// Release gives back a connection on which a response has ended and nothing else is under way. The pool closes it when it
+// is full or closed.
+func (c *Connection) Release(now time.Time) {
+	if !c.pool.put(c, now) {
+		_ = c.Close() // nothing is lost with it
+	}
+}
+
+func (p *Pool) put(connection *Connection, now time.Time) bool {
+	connection.idleSince = now
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle) >= MaxIdle {
+		return false
+	}
+	p.idle = append(p.idle, connection)
+	if p.sweep == nil {
+		p.sweep = time.AfterFunc(sweepInterval, p.sweepIdle)
+	}
+	return true
+}
+
+// sweepIdle closes the connections that have been idle for too long or that the server has closed, and runs again while
+// any are left.
+func (p *Pool) sweepIdle() {
+	p.mu.Lock()
+	var gone []*Connection
+	limit := time.Now().Add(-MaxIdleTime)
+	p.idle = slices.DeleteFunc(p.idle, func(c *Connection) bool {
+		if c.idleSince.After(limit) && c.Quiet() {
+			return false
+		}
+		gone = append(gone, c)
+		return true
+	})
+	if p.sweep != nil {
+		p.sweep = nil
+		if len(p.idle) > 0 {
+			p.sweep = time.AfterFunc(sweepInterval, p.sweepIdle)
+		}
+	}
+	p.mu.Unlock()
+	closeAll(gone)
+}
+
 // CloseIdle closes the idle connections; the pool stays usable.
-func (p *Pool) CloseIdle() {}
+func (p *Pool) CloseIdle() { closeAll(p.takeAll(false)) }
 
 // Close closes the idle connections and those that come back later.
-func (p *Pool) Close() {}
+func (p *Pool) Close() { closeAll(p.takeAll(true)) }
+
+func (p *Pool) takeAll(closing bool) []*Connection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	taken := p.idle
+	p.idle = nil
+	p.closed = p.closed || closing
+	if p.sweep != nil {
+		p.sweep.Stop()
+		p.sweep = nil
+	}
+	return taken
+}
+
+func closeAll(connections []*Connection) {
+	for _, connection := range connections {
+		_ = connection.Close() // idle: nothing is lost with it
+	}
+}

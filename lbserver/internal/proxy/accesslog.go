@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"net/netip"
+	"time"
+)
+
+// AccessLog takes one entry for each request that was answered or given up. It is called on the path of requests: it must
+// not block, and must copy what it keeps, since the entry and its bytes are used again.
+type AccessLog interface {
+	Log(entry *Entry)
+}
+
+// Entry is what is known of a request when it is over.
+type Entry struct {
+	Time      time.Time // when its head was complete
+	Duration  time.Duration
+	RequestID string // 16 hexadecimal digits, the ones in our own error pages
+
+	ListenerID       string
+	BackendServiceID string // empty where the request was refused before it was given to one
+	ServerID         string // of the server that answered; empty for answers of our own
+	ServerAddress    netip.AddrPort
+	Client           netip.AddrPort
+
+	// As sent by the client; empty where the head could not be read.
+	Method, Target, Host, UserAgent []byte
+	Version10                       bool
+
+	Status        int   // 0: the connection ended before a status was sent
+	BytesReceived int64 // body bytes from the client, with chunk framing
+	BytesSent     int64 // bytes to the client, heads included
+	Retries       int
+	// Failure says in words why the request failed or was cut short; empty where it went well.
+	Failure string
+}

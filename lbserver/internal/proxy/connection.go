@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"io"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// clientConnection is what the exchange needs of a connection to a client. A goroutine has a stream.Stream for it.
+type clientConnection interface {
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	ReadWithin(timeout time.Duration, now time.Time)
+	WriteWithin(timeout time.Duration, now time.Time)
+	InterruptRead()
+	CloseWrite() error
+	Linger(scratch []byte, limit int, timeout time.Duration, now time.Time)
+	Abort()
+	Close() error
+}
+
+// serverConnection is what the exchange needs of a connection to a server. A goroutine has a pool.Connection for it.
+type serverConnection interface {
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	ReadWithin(timeout time.Duration, now time.Time)
+	WriteWithin(timeout time.Duration, now time.Time)
+	CloseWrite() error
+	Close() error
+	// Reused tells that the connection has carried a request before.
+	Reused() bool
+	// Release keeps the connection for another request.
+	Release(now time.Time)
+}
+
+// environment is what an exchange runs on. It alone blocks, waits and starts anything, so that the same exchange runs on a
+// goroutine, which blocks, and on a coroutine of an event loop, which yields.
+type environment interface {
+	// connect returns a connection to an endpoint: a kept one that is quiet, unless fresh, or a new one.
+	connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error)
+	// beside runs task at the same time as the caller; wait returns when it has ended.
+	beside(task func()) (wait func())
+	now() time.Time
+}
+
+// Phases of a client connection.
+const (
+	phaseActive int32 = iota // a request is under way, or the connection has just been accepted
+	phaseIdle                // waiting for the first byte of a request; may be closed at any time
+	phaseClosed              // closed by someone else while it was idle
+)
+
+// connection is one client's connection to a listener. It belongs to the goroutine in serve, but for phase and stream.
+type connection struct {
+	proxy    *Proxy
+	listener *Listener
+	stream   *stream.Stream
+	client   netip.AddrPort
+	phase    atomic.Int32
+	input    window
+
+	mu        sync.Mutex
+	server    io.Closer // under mu; the server's connection of the request under way
+	abandoned bool      // under mu
+
+	clientText  []byte // the client's address as X-Forwarded-For has it
+	defaultHost []byte // our own address, the Host of HTTP/1.0 requests without one
+
+	// forwarded is the field lines that the backend service's configuration forwardedOf asks for on this connection.
+	forwarded   []byte
+	forwardedOf *service.Config
+}
+
+func newConnection(p *Proxy, listener *Listener, accepted *stream.Stream) *connection {
+	c := &connection{proxy: p, listener: listener, stream: accepted, client: accepted.RemoteAddr()}
+	c.clientText = c.client.Addr().WithZone("").AppendTo(nil)
+	c.defaultHost = accepted.LocalAddr().AppendTo(nil)
+	return c
+}
+
+// attach notes the server's connection of the request under way, or closes it where the client's has been abandoned.
+func (c *connection) attach(server io.Closer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = server
+	if c.abandoned {
+		_ = server.Close() // whoever uses it finds out
+	}
+}
+
+func (c *connection) detach() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = nil
+}
+
+// abandon ends the connection and what it waits for, from any goroutine.
+func (c *connection) abandon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.abandoned = true
+	_ = c.stream.Close() // the owner finds out
+	if c.server != nil {
+		_ = c.server.Close() // as above
+	}
+}
+
+// serve carries the requests of the connection until it ends.
+func (c *connection) serve() {
+	defer func() {
+		c.input.release(&c.proxy.buffers)
+		_ = c.stream.Close() // whatever was to be sent has been sent
+	}()
+	for c.awaitRequest() {
+		if !c.exchange() {
+			return
+		}
+		c.shrink()
+	}
+}
+
+// awaitRequest waits for the first bytes of a request, up to the idle timeout. Bytes of a pipelined one may be there.
+func (c *connection) awaitRequest() bool {
+	if !c.input.empty() {
+		return true
+	}
+	if c.input.bytes == nil {
+		c.input.bytes = c.proxy.buffers.get(smallBuffer)
+	}
+	c.phase.Store(phaseIdle)
+	if c.listener.draining.Load() {
+		return false
+	}
+	c.stream.ReadWithin(c.listener.settings.Load().idleTimeout, c.proxy.now())
+	err := c.input.fill(c.stream)
+	return c.phase.CompareAndSwap(phaseIdle, phaseActive) && err == nil
+}
+
+// exchange carries one request. A panic in it is a bug that must cost one connection and not all of them.
+func (c *connection) exchange() (keep bool) {
+	x := c.proxy.exchanges.get()
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.requestID,
+				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
+			keep = false // and x, which may be in any state, is left to the garbage collector
+		}
+	}()
+	keep = x.run(c.proxy, c)
+	c.proxy.exchanges.put(x)
+	return keep
+}
+
+// shrink gives back a large buffer that a body left behind.
+func (c *connection) shrink() {
+	switch {
+	case len(c.input.bytes) <= smallBuffer:
+	case c.input.empty():
+		c.input.release(&c.proxy.buffers)
+	case len(c.input.unread()) <= smallBuffer:
+		c.input.resize(&c.proxy.buffers, smallBuffer)
+	}
+}
+
+// forwardedFields returns the X-Forwarded-* field lines that a configuration asks for, made once for each connection.
+func (c *connection) forwardedFields(config *service.Config) []byte {
+	if c.forwardedOf == config {
+		return c.forwarded
+	}
+	lines := c.forwarded[:0]
+	if config.Object.ForwardedProto {
+		lines = append(lines, "X-Forwarded-Proto: http\r\n"...)
+	}
+	if config.Object.ForwardedPort {
+		lines = append(lines, "X-Forwarded-Port: "...)
+		lines = strconv.AppendUint(lines, uint64(c.listener.address.Port()), 10)
+		lines = append(lines, "\r\n"...)
+	}
+	if config.Object.ForwardedLBIP && config.VIP.IsValid() {
+		lines = append(lines, "X-Forwarded-LBIP: "...)
+		lines = config.VIP.AppendTo(lines)
+		lines = append(lines, "\r\n"...)
+	}
+	if config.Object.ForwardedClientPort {
+		lines = append(lines, "X-Forwarded-Client-Port: "...)
+		lines = strconv.AppendUint(lines, uint64(c.client.Port()), 10)
+		lines = append(lines, "\r\n"...)
+	}
+	c.forwarded, c.forwardedOf = lines, config
+	return lines
+}

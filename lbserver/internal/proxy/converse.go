@@ -1,0 +1,230 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+)
+
+// conversation is how giving a request to a server went.
+type conversation uint8
+
+const (
+	conversationAnswered conversation = iota
+	// conversationStale is a kept connection that the server had closed; the request may be sent once more.
+	conversationStale
+	conversationFailed
+)
+
+// converse sends the request and reads the response's head.
+func (x *exchange) converse() conversation {
+	x.server.WriteWithin(responseTimeout, x.now())
+	_, err := x.server.Write(x.out)
+	if err == nil && !x.requestBody.ended {
+		x.startUpload()
+	}
+	// A server may answer and close without reading everything: what it said counts, even where writing failed.
+	x.writeBroken = err != nil
+	return x.readResponse()
+}
+
+// readResponse reads up to the final response's head, and passes interim ones on.
+func (x *exchange) readResponse() conversation {
+	if x.input.bytes == nil {
+		x.input.bytes = x.proxy.buffers.get(mediumBuffer)
+	}
+	x.input.start, x.input.end = 0, 0
+	x.response.Reset()
+	heard, interim := false, 0
+	for {
+		n, err := x.response.Parse(x.input.unread())
+		switch {
+		case err != nil:
+			return x.fail(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
+		case n == 0:
+			if x.input.full() {
+				x.growInput(&x.input)
+			}
+			if err := x.awaitServer(); err != nil {
+				return x.judgeSilence(err, heard)
+			}
+			heard = true
+		case !x.response.Interim():
+			return conversationAnswered
+		default:
+			if interim++; interim > maxInterim {
+				return x.fail(502, fmt.Sprintf("the server sent more than %d interim responses", maxInterim))
+			}
+			if !x.passInterim(n) {
+				return x.fail(0, x.failure)
+			}
+			x.response.Reset()
+		}
+	}
+}
+
+// awaitServer waits for bytes of the server. While the client still sends its body, the server's time does not run.
+func (x *exchange) awaitServer() error {
+	for {
+		x.server.ReadWithin(responseTimeout, x.now())
+		err := x.input.fill(x.server)
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || x.upload.endedBefore(x.now().Add(-responseTimeout)) {
+			return err
+		}
+	}
+}
+
+// judgeSilence decides what a server's connection that ended before the response's head did means.
+func (x *exchange) judgeSilence(err error, heard bool) conversation {
+	switch x.upload.state.Load() {
+	case uploadClientGone:
+		return x.fail(0, "the client went away before the end of its request")
+	case uploadClientSlow:
+		return x.fail(408, fmt.Sprintf("the client sent nothing of its request body for %s", x.settings.idleTimeout))
+	case uploadClientInvalid:
+		return x.fail(400, x.upload.err.Error())
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return x.fail(504, fmt.Sprintf("the server did not answer within %s", responseTimeout))
+	case heard:
+		return x.fail(502, "the server closed the connection within the head of its response")
+	case x.server.Reused() && !x.resent && !x.upload.started() && x.requestBody.ended && x.request.Method.Idempotent():
+		return conversationStale
+	default:
+		return x.fail(502, "the server closed the connection before it answered")
+	}
+}
+
+func (x *exchange) fail(status int, reason string) conversation {
+	x.failureStatus, x.failure = status, reason
+	return conversationFailed
+}
+
+// passInterim gives a 1xx response to the client, unless that speaks HTTP/1.0 and does not know them (RFC 9110, 15.2).
+func (x *exchange) passInterim(n int) bool {
+	head := x.input.unread()[:n]
+	defer x.input.use(n)
+	if x.request.Version10 {
+		return true
+	}
+	// x.out is still wanted where the request has to be sent again, which an interim response rules out.
+	x.out = x.response.AppendTo(x.out[:0], head, &http1.ResponseRewrite{KeepAlive: true})
+	return x.writeClient(x.out)
+}
+
+// deliver gives the server's final response to the client and reports whether the client's connection may carry another
+// request.
+func (x *exchange) deliver() (keep bool) {
+	head := x.input.unread()
+	framing := x.response.Framing(x.request.Method)
+	if x.response.Status == 101 {
+		if !x.request.Upgrade() || !x.response.Upgrade() || !x.bodySent() || !x.joinUpload() {
+			x.endpoint.Counters.ResponseErrors.Add(1)
+			x.fail(502, "the server changed to another protocol that the request had not asked for")
+			return x.answerFailed()
+		}
+		return x.tunnel()
+	}
+	x.responseBody = newBody(framing, x.response.ContentLength())
+	x.responseBody.plain = x.request.Version10
+	stripped := x.request.Version10 && framing == http1.FramingChunked
+	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && x.bodySent()
+	x.linger = !keep && (x.request.KeepAlive() || !x.bodySent())
+	x.renderResponse(head, keep)
+	if !x.sendResponse() {
+		return false
+	}
+	x.complete = true
+	sent := x.joinUpload()
+	if sent && !x.writeBroken && framing != http1.FramingUntilClose && x.response.KeepAlive() && x.input.empty() {
+		x.keepServer()
+	}
+	return keep && sent
+}
+
+// renderResponse puts the response's head as the client gets it into out.
+func (x *exchange) renderResponse(head []byte, keep bool) {
+	rewrite := http1.ResponseRewrite{
+		SetCookie: x.setCookie(),
+		Method:    x.request.Method,
+		Version10: x.request.Version10,
+		KeepAlive: keep,
+	}
+	if x.eligible.Cookie != nil {
+		rewrite.CookieName = x.eligible.Cookie.Name()
+	}
+	x.out = x.response.AppendTo(x.out[:0], head, &rewrite)
+	x.input.use(x.response.Length())
+	x.status = x.response.Status
+}
+
+// sendResponse writes the head with what of the body is there, then the rest of the body as it comes.
+func (x *exchange) sendResponse() bool {
+	var err error
+	x.out, err = x.responseBody.appendAvailable(x.out, &x.input)
+	if !x.writeClient(x.out) {
+		return false
+	}
+	if err != nil {
+		return x.cutShort(err)
+	}
+	if x.responseBody.ended {
+		return true
+	}
+	if x.responseBody.framing != http1.FramingLength || x.responseBody.remaining > mediumBuffer {
+		x.input.resize(&x.proxy.buffers, largeBuffer)
+	}
+	for !x.responseBody.ended {
+		if err := x.readBody(); err != nil {
+			return x.cutShort(err)
+		}
+		for before := -1; !x.input.empty() && before != len(x.input.unread()) && !x.responseBody.ended; {
+			before = len(x.input.unread())
+			piece, err := x.responseBody.next(&x.input)
+			if !x.writeClient(piece) {
+				return false
+			}
+			if err != nil {
+				return x.cutShort(err)
+			}
+		}
+	}
+	return true
+}
+
+// readBody reads more of the response's body. The end of the connection ends a body until close.
+func (x *exchange) readBody() error {
+	x.input.compact()
+	x.server.ReadWithin(responseTimeout, x.now())
+	err := x.input.fill(x.server)
+	if ended(err) && x.responseBody.framing == http1.FramingUntilClose {
+		x.responseBody.ended = true
+		return nil
+	}
+	return err
+}
+
+// cutShort ends a response whose rest can't be had. The client must not take it for whole: a body until close ends by a
+// reset, the others by a close before their end.
+func (x *exchange) cutShort(err error) bool {
+	x.endpoint.Counters.ResponseErrors.Add(1)
+	x.failure = "the server's response broke off: " + err.Error()
+	x.linger = false
+	if x.responseBody.framing == http1.FramingUntilClose || x.responseBody.plain {
+		x.c.stream.Abort()
+	}
+	return false
+}
+
+// endedBefore tells that there is no upload under way, and that none has ended after the moment.
+func (u *upload) endedBefore(moment time.Time) bool {
+	if !u.started() {
+		return true
+	}
+	at := u.endedAt.Load()
+	return at != 0 && at <= moment.UnixNano()
+}

@@ -1,0 +1,324 @@
+package proxy
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// Timeouts of the data plane. The idle timeout, which also bounds each read and write of a body on the client's side, is
+// the listener's.
+const (
+	// headTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s).
+	headTimeout = 10 * time.Second
+	// connectTimeout bounds one attempt to connect to a server; a healthy one on the same network answers in milliseconds,
+	// and a lost SYN is repeated after 1 and 3 s. HAProxy's manual recommends the same 5 s.
+	connectTimeout = 5 * time.Second
+	// connectBudget bounds all attempts to connect for one request.
+	connectBudget = 10 * time.Second
+	// responseTimeout bounds the wait for a response head, and for each further read and write on the server's side: nginx's
+	// default (proxy_read_timeout), and the idle timeout that listeners start with.
+	responseTimeout = 60 * time.Second
+	// lingerTimeout and lingerLimit bound how long, and for how many bytes, a connection closed early drains what its
+	// client still sends, so that the client can read its answer.
+	lingerTimeout = 2 * time.Second
+	lingerLimit   = 1 << 20
+	// maxInterim bounds the 1xx responses before a final one.
+	maxInterim = 32
+)
+
+// exchange is one request and its response. It is straight-line code over its connections and its environment, holds all
+// buffers that a request needs, and is used again for another request, of any connection.
+type exchange struct {
+	environment
+	proxy    *Proxy
+	c        *connection
+	settings *settings
+
+	request http1.Request
+	// head is the request's head as received. It lies in the connection's input until that is needed for the body; then
+	// headBuffer is what it lies in.
+	head       []byte
+	headBuffer []byte
+	// out is the request as sent to the server (head, and what of the body came with it), then the response likewise.
+	out         []byte
+	requestBody body
+	upload      upload
+
+	eligible *service.Eligible
+	endpoint *service.Endpoint // has the request; its InFlight counts it
+	tried    []int             // indices of eligible.Servers that could not be reached
+	server   serverConnection
+	// writeBroken tells that the server did not take the whole request.
+	writeBroken bool
+	sticky      stickiness
+	scratch     persistence.Scratch
+
+	response     http1.Response
+	input        window // from the server
+	responseBody body
+
+	begun     time.Time
+	requestID string
+	status    int // sent to the client; 0 for none yet
+	received  int64
+	sent      int64
+	retries   int
+	// failure says in words what went wrong, failureStatus which status to answer with; 0 means that nobody is left to answer.
+	failure       string
+	failureStatus int
+	complete      bool // the client got a whole response
+	linger        bool // the client may still be sending
+	resent        bool // after a stale connection
+	entry         Entry
+}
+
+// exchanges is a free list of exchanges.
+type exchanges struct{ pool sync.Pool }
+
+func (e *exchanges) get() *exchange {
+	if x, ok := e.pool.Get().(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+func (e *exchanges) put(x *exchange) { e.pool.Put(x) }
+
+// run carries one request on c, of which the first bytes are there, and reports whether another may follow.
+func (x *exchange) run(p *Proxy, c *connection) (keep bool) {
+	x.begin(p, c)
+	counters := c.listener.Counters
+	counters.Requests.Add(1)
+	counters.InFlight.Add(1)
+	if x.readHead() {
+		keep = x.forward()
+	}
+	if !x.joinUpload() {
+		keep = false
+	}
+	x.dropServer()
+	counters.InFlight.Add(-1)
+	x.finish(counters)
+	if !keep && x.linger {
+		if c.input.bytes == nil {
+			c.input.bytes = p.buffers.get(smallBuffer)
+		}
+		c.stream.Linger(c.input.bytes, lingerLimit, lingerTimeout, x.now())
+	}
+	x.reset()
+	return keep
+}
+
+func (x *exchange) begin(p *Proxy, c *connection) {
+	x.environment, x.proxy, x.c = p, p, c
+	x.settings = c.listener.settings.Load()
+	x.request.Reset()
+	x.begun = p.now()
+}
+
+// finish counts and logs the request.
+func (x *exchange) finish(counters *Counters) {
+	counters.BytesReceived.Add(uint64(x.received))
+	counters.BytesSent.Add(uint64(x.sent))
+	if x.status != 0 {
+		counters.countResponse(x.status)
+	}
+	if !x.complete {
+		counters.Aborted.Add(1)
+	}
+	if x.retries > 0 {
+		counters.Retries.Add(uint64(x.retries))
+	}
+	if x.proxy.accessLog != nil {
+		x.logAccess()
+	}
+}
+
+func (x *exchange) logAccess() {
+	x.entry = Entry{
+		Time: x.begun, Duration: x.now().Sub(x.begun), RequestID: x.id(),
+		ListenerID: x.c.listener.ID, Client: x.c.client,
+		Status: x.status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.retries, Failure: x.failure,
+	}
+	if x.head != nil {
+		x.entry.Method = x.request.MethodText(x.head)
+		x.entry.Target = x.request.Target(x.head)
+		x.entry.Host = x.request.Host(x.head)
+		x.entry.UserAgent = x.request.Field(x.head, "user-agent")
+		x.entry.Version10 = x.request.Version10
+	}
+	if x.eligible != nil {
+		x.entry.BackendServiceID = x.eligible.Object.ID
+	}
+	if x.endpoint != nil {
+		x.entry.ServerID, x.entry.ServerAddress = x.endpoint.ID, x.endpoint.Address
+	}
+	x.proxy.accessLog.Log(&x.entry)
+}
+
+// reset gives back what the exchange holds, and forgets the request.
+func (x *exchange) reset() {
+	pool := &x.proxy.buffers
+	if x.headBuffer != nil {
+		pool.put(x.headBuffer)
+	}
+	if x.out != nil {
+		pool.put(x.out)
+	}
+	x.input.release(pool)
+	x.environment, x.proxy, x.c, x.settings = nil, nil, nil, nil
+	x.head, x.headBuffer, x.out = nil, nil, nil
+	x.requestBody, x.responseBody = body{}, body{}
+	x.upload.reset()
+	x.eligible, x.endpoint, x.tried = nil, nil, x.tried[:0]
+	x.sticky = stickiness{}
+	x.requestID, x.failure = "", ""
+	x.status, x.failureStatus, x.received, x.sent, x.retries = 0, 0, 0, 0, 0
+	x.complete, x.linger, x.resent, x.writeBroken = false, false, false, false
+	x.entry = Entry{}
+}
+
+// id names the request in error pages and logs. It is made when it is asked for, which most requests never do.
+func (x *exchange) id() string {
+	if x.requestID == "" {
+		const digits = 16
+		var text [digits]byte
+		hex := strconv.AppendUint(text[:0], rand.Uint64()|1<<63, 16) //nolint:gosec // a name, not a secret
+		x.requestID = string(hex)
+	}
+	return x.requestID
+}
+
+// readHead reads the request head. Where it can't, the client has been answered or is gone.
+func (x *exchange) readHead() bool {
+	in := &x.c.input
+	for {
+		n, err := x.request.Parse(in.unread())
+		if err != nil {
+			x.received = int64(len(in.unread()))
+			x.refuse(err)
+			return false
+		}
+		if n > 0 {
+			x.head = in.unread()[:n]
+			x.received = int64(n)
+			in.use(n)
+			x.requestBody = newBody(x.request.Framing, x.request.ContentLength())
+			return true
+		}
+		if in.full() {
+			x.growInput(in)
+		}
+		x.c.stream.ReadWithin(max(headTimeout-x.now().Sub(x.begun), time.Millisecond), x.now())
+		if err := in.fill(x.c.stream); err != nil {
+			x.received = int64(len(in.unread()))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				x.answer(408, "the request head did not arrive within 10 seconds", false)
+				return false
+			}
+			x.failure = "the client closed the connection before the end of its request head"
+			return false
+		}
+	}
+}
+
+// growInput makes room behind the unread bytes of a head.
+func (x *exchange) growInput(in *window) {
+	if in.start > 0 {
+		in.compact()
+		return
+	}
+	in.resize(&x.proxy.buffers, largeBuffer)
+}
+
+// refuse answers a request that breaks a rule of HTTP.
+func (x *exchange) refuse(err error) {
+	var broken *http1.Error
+	if !errors.As(err, &broken) {
+		broken = &http1.Error{Status: 400, Reason: err.Error()}
+	}
+	x.answer(broken.Status, broken.Reason, false)
+}
+
+// forward gives the request to a server and the response to the client, and reports whether the client's connection may
+// carry another request.
+func (x *exchange) forward() (keep bool) {
+	if x.settings.service != nil {
+		x.eligible = x.settings.service.Eligible()
+	}
+	if x.eligible == nil || len(x.eligible.Servers) == 0 {
+		return x.answer(503, "no server is available", true)
+	}
+	x.readStickiness()
+	if err := x.render(); err != nil {
+		x.refuse(err)
+		return false
+	}
+	preferred := x.sticky.index
+	for fresh := false; ; fresh = true {
+		if !x.reachServer(preferred, fresh) {
+			return x.answerFailed()
+		}
+		switch x.converse() {
+		case conversationAnswered:
+			return x.deliver()
+		case conversationStale:
+			// The server closed a kept connection when it got the request, or before: it has not acted on it. The server
+			// itself is tried again, since closing an idle connection says nothing of its health.
+			preferred = x.leaveServer()
+			x.resent = true
+			x.retries++
+		default:
+			x.endpoint.Counters.ResponseErrors.Add(1)
+			return x.answerFailed()
+		}
+	}
+}
+
+// render makes the request as the server gets it, with what of its body is there.
+func (x *exchange) render() error {
+	rewrite := http1.RequestRewrite{
+		ClientAddress: x.c.clientText,
+		Forwarded:     x.c.forwardedFields(x.eligible.Config),
+		ForwardedHost: x.eligible.Object.ForwardedHost,
+		DefaultHost:   x.c.defaultHost,
+	}
+	if x.eligible.Cookie != nil {
+		rewrite.CookieName = x.eligible.Cookie.Name()
+	}
+	x.out = x.request.AppendTo(x.proxy.buffers.get(mediumBuffer)[:0], x.head, &rewrite)
+	var err error
+	before := x.out
+	x.out, err = x.requestBody.appendAvailable(x.out, &x.c.input)
+	x.received += int64(len(x.out) - len(before))
+	return err
+}
+
+// draining tells that the client's connection is to be closed after this response.
+func (x *exchange) draining() bool { return x.c.listener.draining.Load() }
+
+// clientAddress is what schedulers hash.
+func (x *exchange) clientAddress() netip.Addr { return x.c.client.Addr() }
+
+// writeClient sends bytes to the client. Where it fails, the client is gone.
+func (x *exchange) writeClient(p []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	x.c.stream.WriteWithin(x.settings.idleTimeout, x.now())
+	n, err := x.c.stream.Write(p)
+	x.sent += int64(n)
+	if err != nil {
+		x.failure = "the client went away or stopped reading before the end of the response"
+	}
+	return err == nil
+}

@@ -1,0 +1,228 @@
+// Package proxy is the data plane: it takes connections on the listeners' ports and carries each request to a server and
+// its response back.
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// Config is what a Proxy works with.
+type Config struct {
+	// Services finds the live backend service with an id. Required.
+	Services func(id string) (*service.Service, bool)
+	// DrainTimeout bounds how long a listener that was turned off or deleted finishes its requests; 0 sets no limit.
+	DrainTimeout time.Duration
+	// AccessLog takes an entry for each request; nil logs none, at no cost.
+	AccessLog AccessLog
+	// Log takes what operators should know; nil discards it.
+	Log *slog.Logger
+	// Dial opens a connection to a server; nil means a net.Dialer with the data plane's own timeout.
+	Dial func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
+	// Now is the clock; nil means time.Now. It must run with the system's, since deadlines of connections are made from it.
+	Now func() time.Time
+}
+
+// Proxy carries traffic by the last change that was applied to it. It starts with no listeners.
+type Proxy struct {
+	services     func(id string) (*service.Service, bool)
+	drainTimeout time.Duration
+	accessLog    AccessLog
+	log          *slog.Logger
+	dial         func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
+	clock        func() time.Time
+
+	buffers   buffers
+	exchanges exchanges
+
+	// ctx ends with Close; what still dials then gives up.
+	ctx    context.Context //nolint:containedctx // its life is the proxy's, not a call's
+	cancel context.CancelFunc
+	work   sync.WaitGroup // accept loops and connections
+
+	mu        sync.Mutex
+	stopped   bool                       // under mu
+	current   map[string]*Status         // under mu; the listeners of the desired state by id
+	listeners map[string]*Listener       // under mu; those that take connections, by id
+	sockets   map[netip.AddrPort]*socket // under mu; one for each of listeners
+	retired   map[*Listener]struct{}     // under mu; those that drain
+}
+
+// Status is a listener of the desired state as this proxy has it. Immutable.
+type Status struct {
+	Object  *lbapi.Listener
+	Address netip.AddrPort
+	// Bound tells that the port is open; Err why not, where the listener is enabled.
+	Bound    bool
+	Err      error
+	Counters *Counters
+}
+
+// New makes a proxy without listeners.
+func New(config Config) *Proxy {
+	p := &Proxy{
+		services:     config.Services,
+		drainTimeout: config.DrainTimeout,
+		accessLog:    config.AccessLog,
+		log:          config.Log,
+		dial:         config.Dial,
+		current:      map[string]*Status{},
+		listeners:    map[string]*Listener{},
+		sockets:      map[netip.AddrPort]*socket{},
+		retired:      map[*Listener]struct{}{},
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.dial == nil {
+		p.dial = dial
+	}
+	p.clock = config.Now
+	if p.clock == nil {
+		p.clock = time.Now
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+func dial(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+	dialer := net.Dialer{Timeout: connectTimeout}
+	return dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, address)
+}
+
+// now implements environment.
+func (p *Proxy) now() time.Time { return p.clock() }
+
+// connect implements environment.
+func (p *Proxy) connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error) {
+	for !fresh {
+		kept := endpoint.Pool.Get()
+		if kept == nil {
+			break
+		}
+		if kept.Quiet() {
+			return kept, nil
+		}
+		_ = kept.Close() // the server closed it, or sent what nobody asked for
+	}
+	opened, err := p.dial(p.ctx, endpoint.Address)
+	if err != nil {
+		return nil, err
+	}
+	server, err := stream.New(opened)
+	if err != nil {
+		_ = opened.Close() // gone already
+		return nil, err
+	}
+	return endpoint.Pool.Adopt(server), nil
+}
+
+// beside implements environment.
+func (p *Proxy) beside(task func()) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		task()
+	}()
+	return func() { <-done }
+}
+
+// Listeners lists the listeners of the desired state, by id.
+func (p *Proxy) Listeners() []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Status, 0, len(p.current))
+	for _, each := range p.current {
+		all = append(all, *each)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Object.ID, b.Object.ID) })
+	return all
+}
+
+// Shutdown stops taking connections and requests, waits for the requests in flight until ctx ends, and then closes what is
+// left. It returns ctx's error where it had to.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.stop()
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		p.work.Wait()
+	}()
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	p.Close()
+	<-idle
+	return err
+}
+
+// Close ends everything at once, and waits until it has ended.
+func (p *Proxy) Close() {
+	p.stop()
+	p.cancel()
+	p.mu.Lock()
+	left := make([]*Listener, 0, len(p.retired))
+	for listener := range p.retired {
+		left = append(left, listener)
+	}
+	p.mu.Unlock()
+	for _, listener := range left {
+		listener.stopTimer()
+		listener.closeAll()
+	}
+	p.work.Wait()
+}
+
+// stop closes the sockets and has all listeners drain.
+func (p *Proxy) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	leaving := make([]*Listener, 0, len(p.listeners))
+	for id, listener := range p.listeners {
+		delete(p.listeners, id)
+		p.retire(listener)
+		leaving = append(leaving, listener)
+		stopped := *p.current[id]
+		stopped.Bound = false
+		p.current[id] = &stopped
+	}
+	p.mu.Unlock()
+	for _, listener := range leaving {
+		listener.drain(0)
+	}
+}
+
+// retire closes the port of a listener that was taken out of listeners, unless another one has it now. The caller holds mu,
+// and drains the listener afterwards.
+func (p *Proxy) retire(listener *Listener) {
+	p.retired[listener] = struct{}{}
+	if held := p.sockets[listener.address]; held != nil && held.owner.Load() == listener {
+		delete(p.sockets, listener.address)
+		_ = held.bound.Close() // ends its accept loop
+	}
+}
+
+// drained forgets a listener that has finished draining.
+func (p *Proxy) drained(listener *Listener) {
+	listener.stopTimer()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.retired, listener)
+}
+
+// errStopped is the error of a change after the proxy was stopped.
+var errStopped = errors.New("the data plane has been stopped; no change can be made to it")

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package stream
+
+// look can't peek here: that a connection is not quiet shows at its next use.
+func (s *Stream) look(uintptr) { s.quiet = true }

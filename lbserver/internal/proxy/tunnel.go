@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+)
+
+// tunnel passes the 101 on, then bytes both ways until both sides have ended (RFC 9110, 7.8). A side that ends alone is
+// told on by a half-close. Nothing for the idle timeout in either direction ends the tunnel.
+func (x *exchange) tunnel() bool {
+	head := x.input.unread()
+	x.renderResponse(head, true)
+	if !x.writeClient(x.out) {
+		return false
+	}
+	x.keepHead(mediumBuffer)
+	var active atomic.Int64 // Unix nanoseconds of the last byte in either direction
+	active.Store(x.now().UnixNano())
+	up := relay{from: x.c.stream, to: x.server, window: &x.c.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
+	down := relay{from: x.server, to: x.c.stream, window: &x.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
+	wait := x.beside(func() {
+		if !up.run() {
+			x.closeTunnel()
+		}
+	})
+	whole := down.run()
+	if !whole {
+		x.closeTunnel()
+	}
+	wait()
+	x.received += up.copied
+	x.sent += down.copied
+	x.complete = whole && !up.broken
+	if !x.complete {
+		x.failure = "the upgraded connection broke off or was idle for too long"
+	}
+	return false
+}
+
+// closeTunnel ends both directions.
+func (x *exchange) closeTunnel() {
+	_ = x.server.Close()
+	_ = x.c.stream.Close()
+}
+
+// relay copies one direction of a tunnel.
+type relay struct {
+	from interface {
+		Read(p []byte) (int, error)
+		ReadWithin(timeout time.Duration, now time.Time)
+	}
+	to interface {
+		Write(p []byte) (int, error)
+		WriteWithin(timeout time.Duration, now time.Time)
+		CloseWrite() error
+	}
+	window      *window
+	active      *atomic.Int64
+	idleTimeout time.Duration
+	now         func() time.Time
+	copied      int64
+	broken      bool
+}
+
+// run copies up to the end of from, which it passes on, and reports whether it came so far.
+func (r *relay) run() bool {
+	everything := body{framing: http1.FramingUntilClose}
+	for {
+		if piece, _ := everything.next(r.window); len(piece) > 0 {
+			r.to.WriteWithin(r.idleTimeout, r.now())
+			if _, err := r.to.Write(piece); err != nil {
+				r.broken = true
+				return false
+			}
+			r.copied += int64(len(piece))
+		}
+		r.from.ReadWithin(r.idleTimeout, r.now())
+		err := r.window.fill(r.from)
+		switch {
+		case err == nil:
+			r.active.Store(r.now().UnixNano())
+		case ended(err):
+			r.broken = r.to.CloseWrite() != nil
+			return !r.broken
+		case errors.Is(err, os.ErrDeadlineExceeded) && r.now().UnixNano()-r.active.Load() < int64(r.idleTimeout):
+		default:
+			r.broken = true
+			return false
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+)
+
+// How far an upload is, or how it ended.
+const (
+	uploadNone int32 = iota
+	uploadRunning
+	uploadLast          // the last bytes are being written
+	uploadDone          // the whole body has been sent to the server
+	uploadServerGone    // the server reads no more; it may have answered
+	uploadClientGone    // the client closed its connection before the end of the body
+	uploadClientSlow    // the client sent nothing for the idle timeout
+	uploadClientInvalid // the client broke the chunked coding
+	uploadStopped       // the exchange needs no more of the body
+)
+
+// upload is the rest of a request body on its way to the server, beside the response's way back. While it runs it owns the
+// client connection's input and reading side, the server connection's writing side, and the exchange's requestBody.
+type upload struct {
+	wait     func() // returns when the upload has ended; nil where there is none
+	state    atomic.Int32
+	stop     atomic.Bool
+	endedAt  atomic.Int64 // Unix nanoseconds
+	received int64        // for the exchange, after wait
+	err      error        // of uploadClientInvalid, for the exchange after it has seen that state
+}
+
+func (u *upload) started() bool { return u.wait != nil }
+
+func (u *upload) reset() {
+	u.wait, u.received, u.err = nil, 0, nil
+	u.state.Store(uploadNone)
+	u.stop.Store(false)
+	u.endedAt.Store(0)
+}
+
+// keepHead gives the client connection's input a buffer of at least that size, and keeps the one in which the head lies, so
+// that the head stays readable while more is read.
+func (x *exchange) keepHead(size int) {
+	if x.headBuffer != nil {
+		return
+	}
+	next := x.proxy.buffers.get(max(size, len(x.c.input.unread())))
+	n := copy(next, x.c.input.unread())
+	x.headBuffer = x.c.input.bytes
+	x.c.input = window{bytes: next, end: n}
+}
+
+// startUpload lets the rest of the body flow.
+func (x *exchange) startUpload() {
+	x.keepHead(largeBuffer)
+	x.upload.state.Store(uploadRunning)
+	x.upload.wait = x.beside(x.uploadBody)
+}
+
+// uploadBody runs beside the exchange.
+func (x *exchange) uploadBody() {
+	state := x.copyRequestBody()
+	x.upload.endedAt.Store(x.now().UnixNano())
+	x.upload.state.Store(state)
+	if state == uploadClientGone || state == uploadClientSlow || state == uploadClientInvalid {
+		// The server can't get the rest: its connection is worth nothing, and closing it wakes the exchange.
+		_ = x.server.Close()
+	}
+}
+
+func (x *exchange) copyRequestBody() int32 {
+	in := &x.c.input
+	for {
+		before := len(in.unread())
+		piece, err := x.requestBody.next(in)
+		if err != nil {
+			x.upload.err = err
+			return uploadClientInvalid
+		}
+		x.upload.received += int64(before - len(in.unread()))
+		if x.requestBody.ended {
+			x.upload.state.Store(uploadLast)
+		}
+		if len(piece) > 0 {
+			x.server.WriteWithin(responseTimeout, x.now())
+			if _, err := x.server.Write(piece); err != nil {
+				return uploadServerGone
+			}
+		}
+		if x.requestBody.ended {
+			return uploadDone
+		}
+		if before > len(in.unread()) {
+			continue
+		}
+		if state := x.readRequestBody(in); state != uploadRunning {
+			return state
+		}
+	}
+}
+
+func (x *exchange) readRequestBody(in *window) int32 {
+	in.compact()
+	x.c.stream.ReadWithin(x.settings.idleTimeout, x.now())
+	// Whoever sets stop interrupts reading after it: either the flag is seen here, or the deadline set above is overruled.
+	if x.upload.stop.Load() {
+		return uploadStopped
+	}
+	err := in.fill(x.c.stream)
+	switch {
+	case err == nil:
+		return uploadRunning
+	case x.upload.stop.Load():
+		return uploadStopped
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return uploadClientSlow
+	default:
+		return uploadClientGone
+	}
+}
+
+// bodySent tells that the whole request body has been read from the client, and sent to the server but for what is being
+// written now.
+func (x *exchange) bodySent() bool {
+	if !x.upload.started() {
+		return x.requestBody.ended
+	}
+	state := x.upload.state.Load()
+	return state == uploadLast || state == uploadDone
+}
+
+// joinUpload ends the upload, if there is one, and tells whether the whole body was read and sent. Afterwards the client's
+// input is the exchange's own again.
+func (x *exchange) joinUpload() bool {
+	if !x.upload.started() {
+		return x.head != nil && x.requestBody.ended
+	}
+	if state := x.upload.state.Load(); state == uploadRunning {
+		x.upload.stop.Store(true)
+		x.c.stream.InterruptRead()
+		if x.server != nil {
+			_ = x.server.Close() // ends a write that the server does not take
+		}
+	}
+	x.upload.wait()
+	x.received += x.upload.received
+	x.upload.received = 0
+	return x.upload.state.Load() == uploadDone
+}
