@@ -1,0 +1,203 @@
+package accesslog
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
+)
+
+// Format is the form of the lines.
+type Format string
+
+// Text is one line a request, close to HAProxy's HTTP log and nginx's combined format:
+//
+//	192.0.2.7:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080
+//	1.234 200 0 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
+//
+// (without the line break), which is: the client; when the request's head was complete, UTC; listener; backend service
+// and server; the server's address; duration in milliseconds; status (0: none was sent); bytes received and sent;
+// retries; request id; request line; Host; User-Agent; and why the request failed. What is not known is "-". In quotes, a
+// quote, a backslash and every byte that is not printable ASCII are escaped as \", \\ and \xHH, so no client can forge a
+// line.
+//
+// JSON is one object a request with the same facts; what is not known is left out. Bytes that are no UTF-8 are read as
+// Latin-1.
+//
+// In both, a target over 4,096 bytes and a Host or User-Agent over 1,024 end in "..." there.
+const (
+	Text Format = "text"
+	JSON Format = "json"
+)
+
+const (
+	maxTarget = 4096
+	maxField  = 1024
+)
+
+// timeFormat is RFC 3339 in UTC with milliseconds.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+func protocolOf(entry *proxy.Entry) string {
+	if entry.Version10 {
+		return "HTTP/1.0"
+	}
+	return "HTTP/1.1"
+}
+
+func appendMilliseconds(line []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(line, float64(d.Microseconds())/1000, 'f', 3, 64)
+}
+
+func appendText(line []byte, entry *proxy.Entry) []byte {
+	line = appendAddress(line, entry.Client)
+	line = append(line, " ["...)
+	line = entry.Time.UTC().AppendFormat(line, timeFormat)
+	line = append(line, "] "...)
+	line = appendWord(line, entry.ListenerID, ' ')
+	line = appendWord(line, entry.BackendServiceID, '/')
+	line = appendWord(line, entry.ServerID, ' ')
+	line = appendAddress(line, entry.ServerAddress)
+	line = append(line, ' ')
+	line = appendMilliseconds(line, entry.Duration)
+	for _, number := range [...]int64{int64(entry.Status), entry.BytesReceived, entry.BytesSent, int64(entry.Retries)} {
+		line = append(line, ' ')
+		line = strconv.AppendInt(line, number, 10)
+	}
+	line = append(line, ' ')
+	line = appendWord(line, entry.RequestID, ' ')
+	line = append(line, '"')
+	if len(entry.Method) == 0 {
+		line = append(line, '-')
+	} else {
+		line = appendEscaped(line, entry.Method, maxField)
+		line = append(line, ' ')
+		line = appendEscaped(line, entry.Target, maxTarget)
+		line = append(line, ' ')
+		line = append(line, protocolOf(entry)...)
+	}
+	line = append(line, '"')
+	line = appendQuoted(line, entry.Host)
+	line = appendQuoted(line, entry.UserAgent)
+	line = appendQuoted(line, entry.Failure)
+	return append(line, '\n')
+}
+
+func appendAddress(line []byte, address netip.AddrPort) []byte {
+	if !address.IsValid() {
+		return append(line, '-')
+	}
+	return address.AppendTo(line)
+}
+
+// appendWord adds an identifier of our own, which needs no escaping.
+func appendWord(line []byte, word string, end byte) []byte {
+	if word == "" {
+		word = "-"
+	}
+	return append(append(line, word...), end)
+}
+
+func appendQuoted[T ~string | ~[]byte](line []byte, text T) []byte {
+	line = append(line, ` "`...)
+	if len(text) == 0 {
+		line = append(line, '-')
+	}
+	line = appendEscaped(line, text, maxField)
+	return append(line, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {
+	for i := range min(len(text), limit) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			line = append(line, '\\', c)
+		case c < ' ' || c >= 0x7f:
+			line = append(line, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			line = append(line, c)
+		}
+	}
+	if len(text) > limit {
+		line = append(line, "..."...)
+	}
+	return line
+}
+
+func appendJSON(line []byte, entry *proxy.Entry) []byte {
+	line = append(line, `{"time":"`...)
+	line = entry.Time.UTC().AppendFormat(line, timeFormat)
+	line = append(line, '"')
+	line = appendString(line, "request_id", entry.RequestID, maxField)
+	line = appendString(line, "listener", entry.ListenerID, maxField)
+	line = appendString(line, "backend_service", entry.BackendServiceID, maxField)
+	line = appendString(line, "server", entry.ServerID, maxField)
+	line = appendAddressField(line, "server_address", entry.ServerAddress)
+	line = appendAddressField(line, "client", entry.Client)
+	if len(entry.Method) > 0 {
+		line = appendString(line, "method", entry.Method, maxField)
+		line = appendString(line, "target", entry.Target, maxTarget)
+		line = appendString(line, "protocol", protocolOf(entry), maxField)
+	}
+	line = appendString(line, "host", entry.Host, maxField)
+	line = appendString(line, "user_agent", entry.UserAgent, maxField)
+	line = append(line, `,"status":`...)
+	line = strconv.AppendInt(line, int64(entry.Status), 10)
+	line = append(line, `,"duration_ms":`...)
+	line = appendMilliseconds(line, entry.Duration)
+	line = append(line, `,"bytes_received":`...)
+	line = strconv.AppendInt(line, entry.BytesReceived, 10)
+	line = append(line, `,"bytes_sent":`...)
+	line = strconv.AppendInt(line, entry.BytesSent, 10)
+	line = append(line, `,"retries":`...)
+	line = strconv.AppendInt(line, int64(entry.Retries), 10)
+	line = appendString(line, "failure", entry.Failure, maxField)
+	return append(line, '}', '\n')
+}
+
+func appendAddressField(line []byte, name string, address netip.AddrPort) []byte {
+	if !address.IsValid() {
+		return line
+	}
+	line = append(append(append(line, `,"`...), name...), `":"`...)
+	return append(address.AppendTo(line), '"')
+}
+
+func appendString[T ~string | ~[]byte](line []byte, name string, text T, limit int) []byte {
+	if len(text) == 0 {
+		return line
+	}
+	line = append(append(append(line, `,"`...), name...), `":"`...)
+	for i := 0; i < min(len(text), limit); {
+		c := text[i]
+		if size := sequence(text[i:]); size > 1 {
+			line = append(line, text[i:i+size]...)
+			i += size
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			line = append(line, '\\', c)
+		case c < ' ' || c >= 0x7f:
+			line = append(line, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			line = append(line, c)
+		}
+		i++
+	}
+	if len(text) > limit {
+		line = append(line, "..."...)
+	}
+	return append(line, '"')
+}
+
+// sequence returns the length of the UTF-8 sequence that text begins with, or 1 where it begins with none.
+func sequence[T ~string | ~[]byte](text T) int {
+	var head [utf8.UTFMax]byte
+	_, size := utf8.DecodeRune(head[:copy(head[:], text)])
+	return size
+}

@@ -1,0 +1,120 @@
+package accesslog
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+// flushDelay is for how long lines gather before they are written together.
+const flushDelay = 100 * time.Millisecond
+
+// writer is the goroutine that writes a log out; nothing of it is used by another.
+type writer struct {
+	log    *Log
+	output io.Writer
+
+	texts  [][]byte // of the shards, taken for writing, then given back empty
+	lines  [][]line
+	order  []piece
+	batch  []byte
+	torn   bool // the last write ended within a line
+	failed bool // the last write failed
+}
+
+// piece is one line among those taken.
+type piece struct {
+	ended int64
+	text  []byte
+}
+
+func (w *writer) run() {
+	defer close(w.log.done)
+	defer w.closeFile()
+	w.texts = make([][]byte, len(w.log.shards))
+	w.lines = make([][]line, len(w.log.shards))
+	timer := time.NewTimer(flushDelay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.log.wake:
+		case <-w.log.stop:
+			w.flush(true)
+			return
+		}
+		timer.Reset(flushDelay)
+		select {
+		case <-timer.C:
+		case <-w.log.hurry:
+		case <-w.log.stop:
+		}
+		w.flush(false)
+	}
+}
+
+// flush writes the lines that the shards hold; closing ends the shards, so that none is left unwritten and uncounted.
+func (w *writer) flush(closing bool) {
+	if file := w.log.reopened.Swap(nil); file != nil {
+		w.closeFile()
+		w.output, w.torn = file, false
+	}
+	w.order = w.order[:0]
+	for i := range w.log.shards {
+		s := &w.log.shards[i]
+		s.mu.Lock()
+		s.closed = closing
+		s.text, w.texts[i] = w.texts[i][:0], s.text
+		s.lines, w.lines[i] = w.lines[i][:0], s.lines
+		s.mu.Unlock()
+		start := 0
+		for _, line := range w.lines[i] {
+			w.order = append(w.order, piece{line.ended, w.texts[i][start:line.end]})
+			start = line.end
+		}
+	}
+	slices.SortStableFunc(w.order, func(a, b piece) int { return cmp.Compare(a.ended, b.ended) })
+	w.batch = w.batch[:0]
+	if w.torn {
+		w.batch = append(w.batch, '\n')
+	}
+	for _, piece := range w.order {
+		w.batch = append(w.batch, piece.text...)
+	}
+	if len(w.order) > 0 {
+		w.write()
+	}
+}
+
+// write puts the batch out. What can't be written is dropped: keeping it would only make the next requests' lines late.
+func (w *writer) write() {
+	n, err := w.output.Write(w.batch)
+	if err == nil {
+		if w.failed {
+			w.log.log.Info("the access log is written again", "dropped_lines", w.log.dropped.Load())
+		}
+		w.failed, w.torn = false, false
+		return
+	}
+	lost := bytes.Count(w.batch[n:], []byte{'\n'})
+	if n == 0 && w.torn {
+		lost-- // the line end that was to repair the torn line
+	}
+	w.torn = n > 0 && w.batch[n-1] != '\n' || n == 0 && w.torn
+	w.log.dropped.Add(uint64(lost))
+	if !w.failed {
+		w.log.log.Error("the access log can't be written; its lines are dropped and counted until it can", "error", err)
+	}
+	w.failed = true
+}
+
+// closeFile closes the output unless it is the process's own.
+func (w *writer) closeFile() {
+	if file, ok := w.output.(*os.File); ok && file != os.Stdout {
+		if err := file.Close(); err != nil {
+			w.log.log.Error("close the access log", "path", w.log.path, "error", err)
+		}
+	}
+}
