@@ -95,6 +95,9 @@ func newServer(group *lbapi.ServerGroup, body *lbapi.RegisterServer) lbapi.Serve
 // judgeServer judges a server by the rule table, by its group, and by where it
 // is.
 func (s *Server) judgeServer(group *lbapi.ServerGroup, server *lbapi.Server, at string) []lbapi.Detail {
+	if server.Type == "" { // what else would be wrong depends on it
+		return []lbapi.Detail{detail(at+".type", "must be given")}
+	}
 	if details := server.Violations(at); len(details) > 0 {
 		return details
 	}

@@ -15,8 +15,9 @@ import (
 
 const (
 	// replyLife is how long a stored answer is kept: 15 minutes past the
-	// allowed skew (api.md, "Signing"), so that no captured call outlives it.
-	replyLife = signature.MaxSkew + 15*time.Minute
+	// allowed skew (api.md, "Signing"): a call may be dated that far ahead and
+	// is good for as long after its date, to the second.
+	replyLife = signature.MaxSkew + 15*time.Minute + time.Second
 	// writeTimeout bounds a change from the lock to the answer. A client that
 	// goes away does not end it: half a change is worse than one nobody awaits.
 	writeTimeout = 30 * time.Second
