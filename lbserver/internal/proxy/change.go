@@ -18,70 +18,55 @@ type Change struct {
 	opened map[netip.AddrPort]*socket
 }
 
-// Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. Where
-// a port can't be opened, the error is a *ListenError and no port has been opened.
-func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (*Change, error) {
-	change, err := p.prepare(ctx, next)
-	if err != nil {
-		change.Abort()
-		return nil, err
-	}
-	return change, nil
-}
-
-// PrepareAnyway is Prepare for a state that is in force whatever this node makes of it: at the start, or when another node
-// wrote it. The change has all listeners whose ports can be opened; err joins a *ListenError for each of the others, which
-// are tried again with the next change.
-func (p *Proxy) PrepareAnyway(ctx context.Context, next *snapshot.Snapshot) (*Change, error) {
-	return p.prepare(ctx, next)
-}
-
-func (p *Proxy) prepare(ctx context.Context, next *snapshot.Snapshot) (*Change, error) {
+// Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. The
+// change has all listeners whose ports could be opened; failures has the others, which are tried again with the next
+// change. Whether to apply a change with failures is the caller's to decide. The error is for a proxy that was stopped.
+func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change, failures []*ListenError, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change := &Change{proxy: p, wanted: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
 	if p.stopped {
-		return change, errStopped
+		return nil, nil, errStopped
 	}
-	var failures []error
 	for _, object := range snapshot.Sorted(next.Listeners, func(l *lbapi.Listener) bool { return l.Protocol == lbapi.HTTP }) {
 		status := &Status{Object: object, Counters: new(Counters)}
 		if before := p.current[object.ID]; before != nil {
 			status.Counters = before.Counters
 		}
 		change.wanted[object.ID] = status
-		address, err := addressOf(next, object)
-		status.Address = address
-		if object.Status == lbapi.On && err == nil {
-			err = change.provide(ctx, status)
-		}
-		if err != nil {
-			status.Err = err
-			failures = append(failures, err)
+		if failure := change.place(ctx, status, next); failure != nil {
+			status.Err = failure
+			failures = append(failures, failure)
 		}
 	}
-	return change, errors.Join(failures...)
+	return change, failures, nil
 }
 
-// addressOf is where a listener listens: its load balancer's VIP and its own port.
-func addressOf(next *snapshot.Snapshot, object *lbapi.Listener) (netip.AddrPort, error) {
+// place finds where a listener listens, its load balancer's VIP and its own port, and opens that port for an enabled
+// listener, unless it is open. The caller holds the proxy's mu.
+func (c *Change) place(ctx context.Context, status *Status, next *snapshot.Snapshot) *ListenError {
+	object := status.Object
+	failure := &ListenError{ListenerID: object.ID, Name: object.Name}
 	loadBalancer := next.LoadBalancers[object.LoadBalancerID]
 	if loadBalancer == nil {
-		return netip.AddrPort{}, &ListenError{ListenerID: object.ID, Name: object.Name, Err: errors.New("its load balancer does not exist")}
+		failure.Err = errors.New("its load balancer does not exist")
+		return failure
 	}
 	vip, err := netip.ParseAddr(loadBalancer.PrivateIP.Address)
 	if err != nil {
-		return netip.AddrPort{}, &ListenError{ListenerID: object.ID, Name: object.Name, Err: err}
+		failure.Err = err
+		return failure
 	}
-	return netip.AddrPortFrom(vip, uint16(object.Port)), nil
-}
-
-// provide opens the port of an enabled listener, unless it is open. The caller holds the proxy's mu.
-func (c *Change) provide(ctx context.Context, status *Status) error {
+	status.Address = netip.AddrPortFrom(vip, uint16(object.Port))
+	failure.Address = status.Address
+	if object.Status != lbapi.On {
+		return nil
+	}
 	if c.proxy.sockets[status.Address] == nil && c.opened[status.Address] == nil {
-		socket, err := open(ctx, status.Object, status.Address)
+		socket, err := open(ctx, status.Address)
 		if err != nil {
-			return err
+			failure.Err = err
+			return failure
 		}
 		c.opened[status.Address] = socket
 	}

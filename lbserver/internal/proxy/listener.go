@@ -141,7 +141,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 func (e *ListenError) InUse() bool { return errors.Is(e.Err, syscall.EADDRINUSE) }
 
 // open binds the port of a listener.
-func open(ctx context.Context, object *lbapi.Listener, address netip.AddrPort) (*socket, error) {
+func open(ctx context.Context, address netip.AddrPort) (*socket, error) {
 	var config net.ListenConfig
 	bound, err := config.Listen(ctx, "tcp", address.String())
 	if err == nil {
@@ -150,7 +150,7 @@ func open(ctx context.Context, object *lbapi.Listener, address netip.AddrPort) (
 		}
 		err = fmt.Errorf("got a %T instead of a TCP socket", bound)
 	}
-	return nil, &ListenError{ListenerID: object.ID, Name: object.Name, Address: address, Err: err}
+	return nil, err
 }
 
 const (

@@ -126,9 +126,9 @@ func groupOf(t *testing.T, servers ...string) *lbapi.ServerGroup {
 func (b *bed) apply() {
 	b.t.Helper()
 	next := b.state
-	listeners, err := b.proxy.Prepare(b.t.Context(), &next)
-	if err != nil {
-		b.t.Fatal(err)
+	listeners, failures, err := b.proxy.Prepare(b.t.Context(), &next)
+	if err != nil || len(failures) > 0 {
+		b.t.Fatal(err, failures)
 	}
 	services, err := b.registry.Prepare(&next)
 	if err != nil {

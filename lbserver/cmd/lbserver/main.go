@@ -1,0 +1,165 @@
+// Command lbserver is an application load balancer with a control API: see the README.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver"
+)
+
+// version is set by the release build.
+var version = "dev"
+
+// flags are lbserver's flags; each is an environment variable too, LBSERVER_ and the flag's name in capitals.
+type flags struct {
+	APIAddress  string     `name:"api-address" default:"127.0.0.1:9080" placeholder:"HOST:PORT" help:"Address of the control API. One that is not loopback needs TLS or --api-insecure." group:"Addresses"`
+	OpsAddress  string     `name:"ops-address" default:"127.0.0.1:9081" placeholder:"HOST:PORT" help:"Address of /healthz, /readyz and /metrics, which need no key." group:"Addresses"`
+	VIP         netip.Addr `name:"vip" default:"127.0.0.1" placeholder:"ADDRESS" help:"Address on which the listeners of the first load balancer, alb-default, take traffic. Used when a new data directory is set up." group:"Addresses"`
+	APITLSCert  string     `name:"api-tls-cert" placeholder:"FILE" help:"PEM certificate chain of the control API." group:"Addresses"`
+	APITLSKey   string     `name:"api-tls-key" placeholder:"FILE" help:"PEM key of the control API." group:"Addresses"`
+	APIInsecure bool       `name:"api-insecure" help:"Serve the control API without TLS on an address that is not loopback." group:"Addresses"`
+
+	AccessKey string `name:"access-key" placeholder:"KEY" help:"Access key that API calls are signed with. Without keys a pair is made at first start and kept in the data directory." group:"State and access"`
+	SecretKey string `name:"secret-key" placeholder:"KEY" help:"Secret key that API calls are signed with; better given as LBSERVER_SECRET_KEY." group:"State and access"`
+	DataDir   string `name:"data-dir" default:"./lbserver-data" placeholder:"DIR" help:"Directory of the store and the generated keys." group:"State and access"`
+	Region    string `name:"region" default:"local" placeholder:"NAME" help:"Region that the API answers for." group:"State and access"`
+
+	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
+	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
+	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests." group:"Traffic"`
+	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long a stop waits for requests in flight." group:"Traffic"`
+
+	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again." group:"Logs"`
+	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs." group:"Logs"`
+	LogLevel  string `name:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"debug|info|warn|error" help:"Least important level of the server's log." group:"Logs"`
+
+	Quotas quotas `embed:"" prefix:"quota-" group:"Quotas"`
+
+	Version kong.VersionFlag `name:"version" help:"Print the version and exit."`
+}
+
+type quotas struct {
+	LoadBalancers   int `name:"load-balancers" default:"5" placeholder:"N" help:"Load balancers."`
+	Listeners       int `name:"listeners" default:"20" placeholder:"N" help:"Listeners on each load balancer."`
+	BackendServices int `name:"backend-services" default:"20" placeholder:"N" help:"Backend services on each load balancer."`
+	ServerGroups    int `name:"server-groups" default:"20" placeholder:"N" help:"Server groups on each load balancer."`
+	Servers         int `name:"servers" default:"100" placeholder:"N" help:"Servers in each server group."`
+}
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "lbserver:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdout, stderr io.Writer) error {
+	var options flags
+	parser, err := kong.New(&options,
+		kong.Name("lbserver"),
+		kong.Description("An application load balancer with a control API.\n\n"+
+			"Every flag is also an environment variable: LBSERVER_ and its name, such as LBSERVER_DATA_DIR."),
+		kong.DefaultEnvars("LBSERVER"),
+		kong.Vars{"version": "lbserver " + buildVersion()},
+		kong.Writers(stdout, stderr),
+	)
+	if err != nil {
+		return fmt.Errorf("set up the flags: %w", err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return fmt.Errorf("%w (lbserver --help lists the flags)", err)
+	}
+	config, err := options.config(stderr)
+	if err != nil {
+		return err
+	}
+	return serve(config)
+}
+
+// serve runs until a signal: the first SIGTERM or SIGINT drains, a second one stops at once, SIGHUP reopens the access log.
+func serve(config lbserver.Config) error {
+	server, err := lbserver.New(config)
+	if err != nil {
+		return err
+	}
+	ctx, drain := context.WithCancel(context.Background())
+	defer drain()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case received := <-signals:
+			switch {
+			case received == syscall.SIGHUP:
+				server.ReopenLogs()
+			case ctx.Err() == nil:
+				config.Log.Info("stopping: waiting for requests in flight; a second signal stops at once",
+					"signal", received.String(), "drain_timeout", config.DrainTimeout)
+				drain()
+			default:
+				config.Log.Warn("stopping at once", "signal", received.String())
+				return errors.Join(errors.New("stopped by a second signal before requests in flight were done"), server.Close())
+			}
+		}
+	}
+}
+
+func (f *flags) config(logTo io.Writer) (lbserver.Config, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(strings.ToUpper(f.LogLevel))); err != nil {
+		return lbserver.Config{}, fmt.Errorf("--log-level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(logTo, options)
+	if f.LogFormat == "json" {
+		handler = slog.NewJSONHandler(logTo, options)
+	}
+	config := lbserver.DefaultConfig()
+	config.APIAddress = f.APIAddress
+	config.OpsAddress = f.OpsAddress
+	config.VIP = f.VIP
+	config.DataDir = f.DataDir
+	config.Region = f.Region
+	config.AccessKey, config.SecretKey = f.AccessKey, f.SecretKey
+	config.APITLSCert, config.APITLSKey = f.APITLSCert, f.APITLSKey
+	config.APIInsecure = f.APIInsecure
+	if len(f.TargetCIDRs) > 0 {
+		config.AllowedNetworks = f.TargetCIDRs
+	}
+	config.Inventory = f.Instances
+	config.CheckSpeedup = f.CheckSpeedup
+	config.DrainTimeout = f.DrainTimeout
+	config.AccessLog = f.AccessLog
+	config.AccessLogJSON = f.LogFormat == "json"
+	config.Quotas = lbserver.Quotas(f.Quotas)
+	config.Log = slog.New(handler)
+	config.Version = buildVersion()
+	return config, nil
+}
+
+// buildVersion is the release's version, or the module's when installed with `go install`.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}

@@ -1,0 +1,131 @@
+package lbserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// Config is all that a Server can be told. Start from DefaultConfig.
+type Config struct {
+	// APIAddress is where the control API listens, as host:port; port 0 lets the kernel choose.
+	APIAddress string
+	// OpsAddress is where /healthz, /readyz and /metrics are served, unauthenticated.
+	OpsAddress string
+	// VIP is the address of the load balancer that a new server starts with.
+	VIP netip.Addr
+	// DataDir holds the store and, where no keys are given, the generated pair. It is made with mode 0700.
+	DataDir string
+	// Region is the one region that the API answers for.
+	Region string
+
+	// AccessKey and SecretKey sign API calls. With neither, a pair is made at first start and kept in DataDir.
+	AccessKey, SecretKey string
+	// APITLSCert and APITLSKey are PEM files; with them the API speaks TLS only.
+	APITLSCert, APITLSKey string
+	// APIInsecure allows an API address that is not loopback without TLS.
+	APIInsecure bool
+
+	// AllowedNetworks are the networks in which servers may lie. Link-local addresses are refused whatever it says.
+	AllowedNetworks []netip.Prefix
+	// Inventory is the file that resolves instance ids to addresses; empty for none.
+	Inventory string
+	// CheckSpeedup divides the intervals and timeouts of health checks, for tests; 1 or more.
+	CheckSpeedup int
+	// DrainTimeout is how long a stop waits for requests in flight.
+	DrainTimeout time.Duration
+	// AccessLog is "-" for standard output, a file's path, or "off".
+	AccessLog string
+	// AccessLogJSON writes the access log as JSON objects instead of text.
+	AccessLogJSON bool
+
+	Quotas Quotas
+
+	// Log takes the server's own log; nil discards it.
+	Log *slog.Logger
+	// Version is shown in the log and the metrics.
+	Version string
+}
+
+// Quotas bound what one server holds. Source: api.md, "Load balancers".
+type Quotas struct {
+	LoadBalancers   int
+	Listeners       int // on each load balancer
+	BackendServices int // on each load balancer
+	ServerGroups    int // on each load balancer
+	Servers         int // in each server group
+}
+
+// DefaultConfig is the configuration of an lbserver without flags, which serves on loopback only.
+func DefaultConfig() Config {
+	return Config{
+		APIAddress:      "127.0.0.1:9080",
+		OpsAddress:      "127.0.0.1:9081",
+		VIP:             netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		DataDir:         "./lbserver-data",
+		Region:          "local",
+		AllowedNetworks: DefaultAllowedNetworks(),
+		CheckSpeedup:    1,
+		DrainTimeout:    30 * time.Second,
+		AccessLog:       "off",
+		Quotas: Quotas{
+			LoadBalancers:   5,
+			Listeners:       20,
+			BackendServices: 20,
+			ServerGroups:    20,
+			Servers:         100,
+		},
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// DefaultAllowedNetworks are the private ranges and loopback. Source: api.md, "Server groups".
+func DefaultAllowedNetworks() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("100.64.0.0/10"),
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("fc00::/7"),
+	}
+}
+
+// check judges what can be judged before anything is opened.
+func (c *Config) check() error {
+	api, err := netip.ParseAddrPort(c.APIAddress)
+	if err != nil {
+		return fmt.Errorf("API address %q: want an IP address and a port, such as 127.0.0.1:9080", c.APIAddress)
+	}
+	if _, err := netip.ParseAddrPort(c.OpsAddress); err != nil {
+		return fmt.Errorf("operations address %q: want an IP address and a port, such as 127.0.0.1:9081", c.OpsAddress)
+	}
+	if (c.APITLSCert == "") != (c.APITLSKey == "") {
+		return errors.New("the API's TLS needs both a certificate and a key; only one is given")
+	}
+	if !api.Addr().IsLoopback() && c.APITLSCert == "" && !c.APIInsecure {
+		return fmt.Errorf("API address %s is not loopback: give a TLS certificate and key (--api-tls-cert, "+
+			"--api-tls-key), or accept plain HTTP with --api-insecure", api)
+	}
+	if (c.AccessKey == "") != (c.SecretKey == "") {
+		return errors.New("an access key needs a secret key and the other way round; only one is given")
+	}
+	if !c.VIP.IsValid() {
+		return errors.New("the VIP is missing")
+	}
+	if reason := lbapi.InvalidAddress(c.VIP.String()); reason != "" {
+		return fmt.Errorf("the VIP %s", reason)
+	}
+	if c.CheckSpeedup < 1 {
+		return fmt.Errorf("check speed-up %d: want 1 or more", c.CheckSpeedup)
+	}
+	if c.DrainTimeout < 0 {
+		return fmt.Errorf("drain timeout %s: want 0 or more", c.DrainTimeout)
+	}
+	return nil
+}

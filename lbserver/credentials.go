@@ -1,0 +1,60 @@
+package lbserver
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// credentialsFile is kept in the data directory, mode 0600.
+const credentialsFile = "credentials.json"
+
+// credentials are the pair of keys that sign API calls.
+type credentials struct {
+	AccessKey string `json:"access_key"`
+	SecretKey string `json:"secret_key"`
+}
+
+// loadCredentials reads the pair that an earlier start kept in a directory, or makes one and keeps it.
+func loadCredentials(directory string) (pair credentials, path string, err error) {
+	path = filepath.Join(directory, credentialsFile)
+	text, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own data directory
+	if errors.Is(err, fs.ErrNotExist) {
+		pair = credentials{AccessKey: "AK" + rand.Text(), SecretKey: rand.Text() + rand.Text()}
+		return pair, path, pair.save(path)
+	}
+	if err != nil {
+		return pair, path, fmt.Errorf("read the API keys: %w", err)
+	}
+	if err := json.Unmarshal(text, &pair); err != nil {
+		return pair, path, fmt.Errorf("read the API keys in %s: %w", path, err)
+	}
+	if pair.AccessKey == "" || pair.SecretKey == "" {
+		return pair, path, fmt.Errorf("read the API keys in %s: access_key or secret_key is missing", path)
+	}
+	return pair, path, nil
+}
+
+// save writes the pair beside its place and moves it there, so that a crash leaves a whole file or none.
+func (c credentials) save(path string) error {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the API keys: %w", err)
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), credentialsFile+".*") // made with mode 0600
+	if err != nil {
+		return fmt.Errorf("keep the API keys: %w", err)
+	}
+	_, err = temporary.Write(append(text, '\n'))
+	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the API keys: %w", errors.Join(err, os.Remove(temporary.Name())))
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package lbserver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+	"github.com/alb-project/terraform-provider-alb/internal/sampleserver"
+	"github.com/alb-project/terraform-provider-alb/lbserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen; nothing is timed against it.
+const patience = 20 * time.Second
+
+// balancer is a running lbserver with a client of its API.
+type balancer struct {
+	*client.Client
+	t              *testing.T
+	server         *lbserver.Server
+	config         lbserver.Config
+	loadBalancerID string
+	stop           func() error // drains; a second call does nothing
+}
+
+func testConfig(t *testing.T) lbserver.Config {
+	t.Helper()
+	config := lbserver.DefaultConfig()
+	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
+	config.DataDir = filepath.Join(t.TempDir(), "data")
+	config.CheckSpeedup = 50 // 5 s become 100 ms
+	config.DrainTimeout = 5 * time.Second
+	config.Log = slog.New(slog.DiscardHandler)
+	return config
+}
+
+func start(t *testing.T, config lbserver.Config) *balancer {
+	t.Helper()
+	server, err := lbserver.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	b := &balancer{t: t, server: server, config: config}
+	b.stop = func() error {
+		cancel()
+		err := <-done
+		done <- nil
+		return err
+	}
+	t.Cleanup(func() {
+		if err := b.stop(); err != nil {
+			t.Errorf("stop lbserver: %v", err)
+		}
+	})
+	b.connect()
+	return b
+}
+
+func (b *balancer) connect() {
+	b.t.Helper()
+	accessKey, secretKey := b.server.Credentials()
+	b.Client = newClient(b.t, "http://"+b.server.APIAddress(), accessKey, secretKey)
+	loadBalancers, err := b.LoadBalancers(b.t.Context())
+	if err != nil || len(loadBalancers) != 1 {
+		b.t.Fatalf("want the one load balancer of a new lbserver, got %v, %v", loadBalancers, err)
+	}
+	b.loadBalancerID = loadBalancers[0].ID
+}
+
+func newClient(t *testing.T, endpoint, accessKey, secretKey string) *client.Client {
+	t.Helper()
+	made, err := client.New(client.Config{
+		Endpoint: endpoint, Region: "local", AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(made.Close)
+	return made
+}
+
+// must is for calls that have to succeed.
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// webServers starts sample servers called a, b, c ….
+func webServers(t *testing.T, count int) []*sampleserver.Server {
+	t.Helper()
+	servers := make([]*sampleserver.Server, count)
+	for i := range servers {
+		servers[i] = webServer(t, string(rune('a'+i)), "127.0.0.1:0")
+	}
+	return servers
+}
+
+func webServer(t *testing.T, name, address string) *sampleserver.Server {
+	t.Helper()
+	server, err := sampleserver.Start(context.Background(), name, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+// spec is the registration of a sample server.
+func spec(t *testing.T, server *sampleserver.Server, weight int) lbapi.RegisterServer {
+	t.Helper()
+	host, portText, err := net.SplitHostPort(server.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lbapi.RegisterServer{Type: new(lbapi.ServerAddress), Address: &host, Port: &port, Weight: &weight}
+}
+
+// site is a whole chain: a listener, its backend service, its server group.
+type site struct {
+	*balancer
+	listenerID, backendServiceID, serverGroupID string
+	url                                         string
+}
+
+// site builds a chain over servers; change may change the backend service before it is created.
+func (b *balancer) site(servers []lbapi.RegisterServer, change func(*lbapi.CreateBackendService)) *site {
+	b.t.Helper()
+	ctx := b.t.Context()
+	s := &site{balancer: b}
+	s.serverGroupID = must(b.CreateServerGroup(ctx, lbapi.CreateServerGroup{
+		Name: new("servers"), LoadBalancerID: &b.loadBalancerID, Type: new(lbapi.GroupOfAddresses),
+	}))(b.t)
+	if len(servers) > 0 {
+		if err := b.RegisterServers(ctx, s.serverGroupID, servers); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	create := lbapi.CreateBackendService{
+		Name: new("web"), LoadBalancerID: &b.loadBalancerID, Protocol: new(lbapi.HTTP), Port: new(80),
+		ServerGroupIDs: &[]string{s.serverGroupID},
+		HealthCheck: &lbapi.HealthCheckSpec{
+			Protocol: new(lbapi.HTTP), Path: new("/health"), UnhealthyThreshold: new(2), HealthyThreshold: new(2),
+		},
+	}
+	if change != nil {
+		change(&create)
+	}
+	s.backendServiceID = must(b.CreateBackendService(ctx, create))(b.t)
+	port := freePort(b.t)
+	s.listenerID = must(b.CreateListener(ctx, lbapi.CreateListener{
+		Name: new("http"), LoadBalancerID: &b.loadBalancerID, Protocol: new(lbapi.HTTP), Port: &port,
+		BackendServiceID: &s.backendServiceID,
+	}))(b.t)
+	s.url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	return s
+}
+
+func sticky(timeout int) func(*lbapi.CreateBackendService) {
+	return func(create *lbapi.CreateBackendService) {
+		create.SessionPersistence, create.PersistenceTimeout = new(true), &timeout
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // only its number was wanted
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("%v is no TCP address", listener.Addr())
+	}
+	return address.Port
+}
+
+// visitor is an HTTP client of a site; with a jar it keeps cookies as a browser does.
+type visitor struct {
+	t    *testing.T
+	http *http.Client
+}
+
+func newVisitor(t *testing.T, keepsCookies bool) *visitor {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	v := &visitor{t: t, http: &http.Client{Transport: transport, Timeout: patience}}
+	if keepsCookies {
+		v.http.Jar = must(cookiejar.New(nil))(t)
+	}
+	return v
+}
+
+// reply is what a visitor got.
+type reply struct {
+	*http.Response
+	body   []byte
+	server string // the sample server that answered
+}
+
+func (v *visitor) try(ctx context.Context, url string) (reply, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	response, err := v.http.Do(request)
+	if err != nil {
+		return reply{}, err
+	}
+	body, err := io.ReadAll(response.Body)
+	return reply{response, body, response.Header.Get(sampleserver.NameHeader)}, errors.Join(err, response.Body.Close())
+}
+
+func (v *visitor) get(url string) reply {
+	v.t.Helper()
+	got, err := v.try(v.t.Context(), url)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return got
+}
+
+// waitFor polls until done says yes; what names it.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for %s", patience, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// waitForHealth waits until as many servers as given have a verdict, and no others.
+func (s *site) waitForHealth(status lbapi.HealthStatus, count int) {
+	s.t.Helper()
+	waitFor(s.t, fmt.Sprintf("%d servers to be %s", count, status), func() bool {
+		found := 0
+		for _, health := range must(s.ServerHealth(s.t.Context(), s.backendServiceID))(s.t) {
+			if health.Status == status {
+				found++
+			}
+		}
+		return found == count
+	})
+}
