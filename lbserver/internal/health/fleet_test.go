@@ -57,7 +57,7 @@ func newFleet(tb testing.TB, options health.Options, check lbapi.HealthCheck, ad
 // apply puts check and servers into force.
 func (f *fleet) apply() {
 	f.tb.Helper()
-	err := f.registry.Apply(&snapshot.Snapshot{
+	change, err := f.registry.Prepare(&snapshot.Snapshot{
 		BackendServices: map[string]*lbapi.BackendService{"backend-1": {
 			ID: "backend-1", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,
 			ServerGroupIDs: []string{"tg-1"}, HealthCheck: f.check,
@@ -67,6 +67,7 @@ func (f *fleet) apply() {
 	if err != nil {
 		f.tb.Fatal(err)
 	}
+	change.Apply()
 	f.checker.Apply(f.registry.Services())
 }
 
