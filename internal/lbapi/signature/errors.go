@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// MalformedError: a header the scheme needs is missing or not in its form.
+// MalformedError says that a header the scheme needs is missing or not in its
+// form.
 type MalformedError struct {
 	Header string
 	Rule   string // what is wrong with it
@@ -15,22 +16,22 @@ func (e *MalformedError) Error() string {
 	return fmt.Sprintf("header %s: %s", e.Header, e.Rule)
 }
 
-// UnsignedHeaderError: a header that must be signed is not among the signed
-// ones.
+// UnsignedHeaderError says that a header that must be signed is not among the
+// signed ones.
 type UnsignedHeaderError struct{ Name string }
 
 func (e *UnsignedHeaderError) Error() string {
 	return fmt.Sprintf("header %s is not signed; host, %s and %s must be", e.Name, HeaderDate, HeaderNonce)
 }
 
-// UnknownKeyError: the verifier has no such access key.
+// UnknownKeyError says that the verifier has no such access key.
 type UnknownKeyError struct{ AccessKey string }
 
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("access key %q is not known here", e.AccessKey)
 }
 
-// DateError: the request's date is too far from the verifier's clock.
+// DateError says that the request's date is too far from the verifier's clock.
 type DateError struct{ Off time.Duration } // positive: the request is ahead
 
 func (e *DateError) Error() string {
@@ -42,7 +43,7 @@ func (e *DateError) Error() string {
 		HeaderDate, e.Off.Abs().Round(time.Second), side, MaxSkew)
 }
 
-// MismatchError: the signature is not the one of this request under this key.
+// MismatchError says that the signature is not this request's under this key.
 // Either the secret key is another or the request was changed on its way.
 type MismatchError struct{ AccessKey string }
 
@@ -50,7 +51,7 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("the signature under access key %q does not match the request; is it the right secret key?", e.AccessKey)
 }
 
-// ScopeError: a good signature, made for another region or service.
+// ScopeError says that a good signature was made for another region or service.
 type ScopeError struct{ Got, Want Scope }
 
 func (e *ScopeError) Error() string {

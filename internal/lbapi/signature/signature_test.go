@@ -234,8 +234,7 @@ func TestAnyChangeBreaksTheSignature(t *testing.T) {
 			body = append(body, extra...)
 		}
 		_, err := verifier.Verify(req, body, testScope())
-		var mismatch *MismatchError
-		if !errors.As(err, &mismatch) {
+		if _, ok := errors.AsType[*MismatchError](err); !ok {
 			t.Fatalf("with another %s: got %v, want a mismatch", change, err)
 		}
 	})

@@ -115,22 +115,22 @@ type api struct {
 	alb string
 }
 
-func newAPI(t testing.TB, options ...func(*Config)) *api {
-	t.Helper()
-	a := &api{t: t, node: &fakeNode{}, log: &bytes.Buffer{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
-	directory := t.TempDir()
+func newAPI(tb testing.TB, options ...func(*Config)) *api {
+	tb.Helper()
+	a := &api{t: tb, node: &fakeNode{}, log: &bytes.Buffer{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	directory := tb.TempDir()
 	clock := func() time.Time { return a.now }
 	opened, err := bolt.Open(filepath.Join(directory, "store.db"), clock)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	a.store = &faultyStore{Store: opened}
 	vip := netip.MustParseAddr("127.0.0.1")
-	current, err := Load(t.Context(), a.store, First{
+	current, err := Load(tb.Context(), a.store, First{
 		VIP: vip, PersistenceKeys: func() ([]byte, error) { return []byte(`"keys"`), nil }, Now: clock, Random: rand.Reader,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for id := range current.LoadBalancers {
 		a.alb = id
@@ -138,11 +138,11 @@ func newAPI(t testing.TB, options ...func(*Config)) *api {
 	networks := inventory.Networks{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	file := filepath.Join(directory, "instances.json")
 	if err := os.WriteFile(file, []byte(instances), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	known, err := inventory.Open(file, networks, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	config := Config{
 		Store: a.store, Node: a.node, Snapshot: current, Region: testRegion,
@@ -156,13 +156,13 @@ func newAPI(t testing.TB, options ...func(*Config)) *api {
 	}
 	a.server = New(config)
 	a.web = httptest.NewServer(a.server)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		a.web.Close()
 		if err := opened.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
+			tb.Errorf("close the store: %v", err)
 		}
 		if a.node.prepared != 0 {
-			t.Errorf("%d preparations were neither applied nor aborted", a.node.prepared)
+			tb.Errorf("%d preparations were neither applied nor aborted", a.node.prepared)
 		}
 	})
 	return a

@@ -58,24 +58,28 @@ func (a answer) status() int {
 func (s *Server) handler(scope signature.Scope, find func(*call) (methods, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		c := &call{server: s, request: req, id: uuid.NewString(), started: s.config.Now()}
-		answer := c.serveSafely(w, scope, find)
+		answer := c.serveSafely(req.Context(), w, scope, find)
 		c.send(w, answer)
-		c.log(answer)
+		c.log(req.Context(), answer)
 	})
 }
 
 // serveSafely turns a panic into an answer, so that one faulty call does not
 // take the traffic of all others with it.
-func (c *call) serveSafely(w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error)) (a answer) {
+func (c *call) serveSafely(
+	ctx context.Context, w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error),
+) (a answer) {
 	defer func() {
 		if value := recover(); value != nil {
 			a = c.failed(fmt.Errorf("panic: %v\n%s", value, debug.Stack()))
 		}
 	}()
-	return c.serve(w, scope, find)
+	return c.serve(ctx, w, scope, find)
 }
 
-func (c *call) serve(w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error)) answer {
+func (c *call) serve(
+	ctx context.Context, w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error),
+) answer {
 	if err := c.readBody(w); err != nil {
 		return c.failed(err)
 	}
@@ -91,7 +95,7 @@ func (c *call) serve(w http.ResponseWriter, scope signature.Scope, find func(*ca
 		return c.failed(err)
 	}
 	if operation.write != nil {
-		return c.server.write(c, operation)
+		return c.server.write(ctx, c, operation)
 	}
 	if err := c.noBody(); err != nil {
 		return c.failed(err)
@@ -101,8 +105,7 @@ func (c *call) serve(w http.ResponseWriter, scope signature.Scope, find func(*ca
 
 func (c *call) readBody(w http.ResponseWriter) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, lbapi.MaxBodyBytes))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return refuse(lbapi.PayloadTooLarge, "body", "the body is larger than %d bytes", tooLarge.Limit)
 	}
 	if err != nil {
@@ -181,8 +184,7 @@ func (c *call) succeeded(result any, err error) answer {
 // failed makes the answer of a call that ended with an error: a refusal as it
 // is, anything else as 500 without its inner matters.
 func (c *call) failed(err error) answer {
-	var refusal *lbapi.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*lbapi.Error](err); ok {
 		return answer{refusal: refusal}
 	}
 	message := "lbserver failed; its log has the reason under this request id"
@@ -216,7 +218,7 @@ func (c *call) send(w http.ResponseWriter, a answer) {
 }
 
 // log writes the one line of a call.
-func (c *call) log(a answer) {
+func (c *call) log(ctx context.Context, a answer) {
 	level, attributes := slog.LevelInfo, []slog.Attr{
 		slog.String("request_id", c.id),
 		slog.String("method", c.request.Method),
@@ -238,5 +240,5 @@ func (c *call) log(a answer) {
 		level = slog.LevelError
 		attributes = append(attributes, slog.Any("error", a.cause))
 	}
-	c.server.config.Log.LogAttrs(context.WithoutCancel(c.request.Context()), level, "api call", attributes...)
+	c.server.config.Log.LogAttrs(ctx, level, "api call", attributes...)
 }

@@ -48,7 +48,7 @@ type Verdict struct {
 	Reason lbapi.UnhealthyReason // set when Status is lbapi.Unhealthy
 }
 
-// PortError: the port of a listener can't be opened.
+// PortError says that the port of a listener can't be opened.
 type PortError struct {
 	ListenerID string
 	Address    netip.AddrPort

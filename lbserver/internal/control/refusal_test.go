@@ -46,7 +46,7 @@ func check(fields string) string { return service(`"healthCheckSpec":{` + fields
 func merged(fields, field string) string {
 	name, _, _ := strings.Cut(field, ":")
 	body := []string{}
-	for _, each := range strings.Split(fields, "|") {
+	for each := range strings.SplitSeq(fields, "|") {
 		if !strings.HasPrefix(each, name+":") {
 			body = append(body, each)
 		}

@@ -41,10 +41,10 @@ type storedAnswer struct {
 
 // write makes a change, or gives again the answer of an earlier call with the
 // same nonce.
-func (s *Server) write(c *call, operation operation) answer {
+func (s *Server) write(ctx context.Context, c *call, operation operation) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.request.Context()), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	var err error
 	for range writeAttempts {
@@ -147,7 +147,7 @@ func (s *Server) try(ctx context.Context, c *call, operation operation) (answer,
 // the client may try again.
 func (s *Server) remember(ctx context.Context, c *call, base *snapshot.Snapshot, a answer) (answer, error) {
 	if a.cause != nil {
-		return a, nil
+		return a, nil //nolint:nilerr // the cause is part of the answer
 	}
 	reply, err := c.reply(a)
 	if err != nil {

@@ -148,7 +148,7 @@ func (i *Inventory) parse(text []byte) (map[string]Instance, error) {
 	return instances, nil
 }
 
-// FileError: the inventory file breaks a rule.
+// FileError says that the inventory file breaks a rule.
 type FileError struct {
 	Path   string
 	Field  string // the JSON path of what breaks it

@@ -2,8 +2,8 @@ package store
 
 import "fmt"
 
-// IOError: the medium below the store failed, for instance because the disk
-// is full. Whether the call's write is in the store is not known: resend it
+// IOError says that the medium below the store failed, for instance because the
+// disk is full. Whether the call's write is in the store is not known: resend it
 // with its nonce.
 type IOError struct {
 	Op   string // what was tried: "commit revision 7"
@@ -17,14 +17,15 @@ func (e *IOError) Error() string {
 
 func (e *IOError) Unwrap() error { return e.Err }
 
-// LockedError: another process has the store open.
+// LockedError says that another process has the store open.
 type LockedError struct{ Path string }
 
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("the store %s is in use by another process; stop the other lbserver, or give this one a data directory of its own", e.Path)
 }
 
-// FormatError: the store is written in a format that this program cannot read.
+// FormatError says that the store is written in a format that this program
+// cannot read.
 type FormatError struct {
 	Path  string
 	Found string // as the store has it; empty when it has none
