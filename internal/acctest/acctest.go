@@ -60,10 +60,10 @@ func setUp() error {
 // Terraform is the Terraform that the tests run.
 func Terraform() string { return os.Getenv(terraformPath) }
 
-// Run runs the steps of one test against the provider of this module, beside other tests.
+// Run runs the steps of one test against the provider of this module.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
-	resource.ParallelTest(t, resource.TestCase{
+	resource.Test(t, resource.TestCase{
 		// Not skipped without TF_ACC: Main has made sure of Terraform.
 		IsUnitTest: true,
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){

@@ -65,7 +65,7 @@ func (r *backendServiceResource) Create(ctx context.Context, req resource.Create
 	}
 	enabled := path.Root("health_check").AtName("enabled")
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, enabled, true)...)
-	if err := r.api.PatchBackendService(ctx, id, lbapi.PatchBackendService{CloseHealthCheck: pointer(true)}); err != nil {
+	if err := r.api.PatchBackendService(ctx, id, lbapi.PatchBackendService{CloseHealthCheck: new(true)}); err != nil {
 		addCallError(&resp.Diagnostics, "Backend service created, but its health check not turned off", err,
 			attributesOf(lbapi.BackendServiceTerms()))
 		return

@@ -161,11 +161,11 @@ func (m healthCheckModel) spec(ctx context.Context, diags *diag.Diagnostics) lba
 	protocol, _ := m.protocol()
 	spec := lbapi.HealthCheckSpec{
 		Protocol:           &protocol,
-		HealthyThreshold:   pointer(int(m.HealthyThreshold.ValueInt64())),
-		UnhealthyThreshold: pointer(int(m.UnhealthyThreshold.ValueInt64())),
-		Timeout:            pointer(int(m.Timeout.ValueInt64())),
-		Interval:           pointer(int(m.Interval.ValueInt64())),
-		Port:               pointer(int(m.Port.ValueInt64())),
+		HealthyThreshold:   new(int(m.HealthyThreshold.ValueInt64())),
+		UnhealthyThreshold: new(int(m.UnhealthyThreshold.ValueInt64())),
+		Timeout:            new(int(m.Timeout.ValueInt64())),
+		Interval:           new(int(m.Interval.ValueInt64())),
+		Port:               new(int(m.Port.ValueInt64())),
 	}
 	if protocol != lbapi.HTTP {
 		return spec
@@ -174,7 +174,7 @@ func (m healthCheckModel) spec(ctx context.Context, diags *diag.Diagnostics) lba
 	accepted := []string{}
 	diags.Append(m.Codes.ElementsAs(ctx, &accepted, false)...)
 	spec.HTTPVersion, spec.Codes = &version, &accepted
-	spec.Path, spec.Domain = pointer(m.Path.ValueString()), pointer(m.Domain.ValueString())
+	spec.Path, spec.Domain = new(m.Path.ValueString()), new(m.Domain.ValueString())
 	return spec
 }
 

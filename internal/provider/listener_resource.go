@@ -133,9 +133,9 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 		Name:             plan.Name.ValueStringPointer(),
 		LoadBalancerID:   plan.LoadBalancerID.ValueStringPointer(),
 		Protocol:         &protocol,
-		Port:             pointer(int(plan.Port.ValueInt64())),
+		Port:             new(int(plan.Port.ValueInt64())),
 		BackendServiceID: plan.BackendServiceID.ValueStringPointer(),
-		IdleTimeout:      pointer(int(plan.IdleTimeout.ValueInt64())),
+		IdleTimeout:      new(int(plan.IdleTimeout.ValueInt64())),
 		Description:      plan.Description.ValueStringPointer(),
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 	if wanted.ValueBool() || resp.Diagnostics.HasError() {
 		return
 	}
-	if err := r.api.PatchListener(ctx, id, lbapi.PatchListener{Status: pointer(lbapi.Off)}); err != nil {
+	if err := r.api.PatchListener(ctx, id, lbapi.PatchListener{Status: new(lbapi.Off)}); err != nil {
 		addCallError(&resp.Diagnostics, "Listener created, but not turned off", err, attributesOf(lbapi.ListenerTerms()))
 		return
 	}

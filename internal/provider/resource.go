@@ -139,8 +139,6 @@ func changed[T any](plan, state attr.Value, value T) *T {
 	return &value
 }
 
-func pointer[T any](value T) *T { return &value }
-
 // delete removes an object of any kind within its delete timeout.
 func (r *baseResource) delete(
 	ctx context.Context, state baseModel, kind string, remove func(context.Context, string) error, diags *diag.Diagnostics,

@@ -1,0 +1,124 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+const oneGroup = "resource \"alb_server_group\" \"web\" {\n  name = \"web\"\n  %s\n}\n"
+
+func TestTheLoadBalancerIsTheResourcesTheProvidersOrTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	balancers, err := lb.LoadBalancers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := balancers[0].ID
+	second, err := lb.CreateLoadBalancer(t.Context(), lbapi.CreateLoadBalancer{Name: new("second"), PrivateIPAddress: new("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := func(id string) []statecheck.StateCheck {
+		return []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_server_group.web", tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(id))}
+	}
+	replaces := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+		plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate),
+	}}
+	group := func(line string, provider ...string) string {
+		return lb.Configuration(fmt.Sprintf(oneGroup, line), provider...)
+	}
+	named := func(id string) string { return fmt.Sprintf("load_balancer_id = %q", id) }
+	acctest.Run(t,
+		resource.TestStep{
+			Config: group(""), PlanOnly: true,
+			ExpectError: inWords(`has 2 load balancers:`),
+		},
+		resource.TestStep{Config: group("", named(second)), ConfigStateChecks: on(second)},
+		resource.TestStep{ // where it is, it stays, without any setting
+			Config:           group(""),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
+		resource.TestStep{Config: group("", named(first)), ConfigPlanChecks: replaces, ConfigStateChecks: on(first)},
+		resource.TestStep{Config: group(named(second), named(first)), ConfigPlanChecks: replaces, ConfigStateChecks: on(second)},
+	)
+}
+
+func TestTheOnlyLoadBalancerIsTakenAndShownInThePlan(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	balancers, err := lb.LoadBalancers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	acctest.Run(t, resource.TestStep{
+		Config: lb.Configuration(fmt.Sprintf(oneGroup, "")),
+		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectKnownValue("alb_server_group.web",
+			tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(balancers[0].ID))}},
+	})
+}
+
+func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
+	t.Parallel()
+	const whole = "endpoint = \"http://127.0.0.1:1\"\n  region = \"local\"\n  access_key = \"AK\"\n  secret_key = \"the secret\"\n  max_retries = 0\n"
+	without := func(attribute string) string {
+		var lines []string
+		for line := range strings.Lines(whole) {
+			if !strings.Contains(line, attribute) {
+				lines = append(lines, line)
+			}
+		}
+		return strings.Join(lines, "")
+	}
+	for name, test := range map[string]struct{ provider, want string }{
+		"no endpoint":       {without("endpoint"), `The provider needs "endpoint": set the attribute in the provider block, or the environment variable ALB_ENDPOINT.`},
+		"no region":         {without("region"), `needs "region"`},
+		"no access key":     {without("access_key"), `needs "access_key"`},
+		"no secret key":     {without("secret_key"), `needs "secret_key"`},
+		"an unknown region": {without("region") + "region = terraform_data.later.output\n", `Attribute "region" of the provider is not known before other resources are applied.`},
+		"a bad endpoint":    {without("endpoint") + "endpoint = \"127.0.0.1:9080\"\n", `Attribute "endpoint" must be a URL such as`},
+		"a bad timeout":     {whole + "request_timeout = \"30\"\n", `Attribute "request_timeout" must be a duration above 0`},
+		"too many retries":  {without("max_retries") + "max_retries = 21\n", `Attribute "max_retries" must be 0 to 20, got 21.`},
+		"nobody there":      {whole, `nothing listens at the endpoint "http://127.0.0.1:1"`},
+		"nobody to trust":   {strings.Replace(whole, "http:", "ftp:", 1), `does not start with "http://" or "https://"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			acctest.Run(t, resource.TestStep{
+				Config: "provider \"alb\" {\n  " + test.provider + "}\nresource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n" +
+					fmt.Sprintf(oneGroup, ""),
+				ExpectError: inWords(test.want),
+			})
+		})
+	}
+}
+
+func TestAWrongKeyOrRegionIsOneClearError(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	accessKey, secretKey := lb.Server.Credentials()
+	for name, test := range map[string]struct{ region, accessKey, secretKey, want string }{
+		"secret key": {lb.Region(), accessKey, "not the secret", "is it the right secret key?"},
+		"access key": {lb.Region(), "nobody", secretKey, `access key "nobody" is not known here`},
+		"region":     {"elsewhere", accessKey, secretKey, `elsewhere`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			acctest.Run(t, resource.TestStep{
+				Config: fmt.Sprintf("provider \"alb\" {\n  endpoint = %q\n  region = %q\n  access_key = %q\n  secret_key = %q\n}\n",
+					lb.Endpoint(), test.region, test.accessKey, test.secretKey) + fmt.Sprintf(oneGroup, ""),
+				ExpectError: inWords(test.want),
+			})
+		})
+	}
+}

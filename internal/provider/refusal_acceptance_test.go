@@ -1,0 +1,178 @@
+package provider_test
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// inWords finds a text in Terraform's output, which breaks lines where it likes.
+func inWords(text string) *regexp.Regexp {
+	alternatives := strings.Split(text, "|")
+	for i, alternative := range alternatives {
+		words := strings.Fields(alternative)
+		for j, word := range words {
+			words[j] = regexp.QuoteMeta(word)
+		}
+		alternatives[i] = strings.Join(words, `[\s│|]+`)
+	}
+	return regexp.MustCompile(strings.Join(alternatives, "|"))
+}
+
+func TestAPlanThatBreaksARuleFailsAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	port, servers := lb.FreePort(), threeServers(t)
+	const sticky = "session_persistence = { timeout = 60 }"
+	acctest.Run(t,
+		resource.TestStep{Config: chain(lb, port, servers, sticky, "")},
+		resource.TestStep{
+			Config:   chain(lb, port, servers, sticky+"\n  scheduler = \"source_ip\"", ""),
+			PlanOnly: true,
+			ExpectError: inWords(`Attribute "session_persistence" cannot be enabled when "scheduler" is "source_ip"; ` +
+				`only "weighted_round_robin" keeps sessions by cookie.`),
+		},
+		resource.TestStep{
+			Config:           chain(lb, port, servers, sticky, ""),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+			Check:            checkTraffic(func() error { return staysWith(t, lb.URL(port), 60) }),
+		},
+	)
+}
+
+func TestAValueThatIsKnownOnlyAtApplyIsJudgedThen(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	step := func(scheduler string) string {
+		return lb.Configuration(fmt.Sprintf(`
+resource "terraform_data" "later" {
+  input            = { scheduler = %q, check = "http", idle = null }
+  triggers_replace = %q
+}
+resource "alb_backend_service" "web" {
+  name                = "web"
+  protocol            = "http"
+  port                = 80
+  scheduler           = terraform_data.later.output.scheduler
+  session_persistence = {}
+  health_check        = { protocol = terraform_data.later.output.check, interval = 60 }
+}
+resource "alb_listener" "web" {
+  name               = "web"
+  protocol           = terraform_data.later.output.check
+  port               = %d
+  backend_service_id = alb_backend_service.web.id
+}
+`, scheduler, scheduler, lb.FreePort()))
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: step("weighted_least_connections"), ExpectError: inWords(`Attribute "session_persistence" cannot be enabled when "scheduler" is "weighted_least_connections"`)},
+		resource.TestStep{
+			Config: step("weighted_round_robin"),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("alb_backend_service.web", tfjsonpath.New("health_check").AtMapKey("path"), knownvalue.StringExact("/")),
+				statecheck.ExpectKnownValue("alb_listener.web", tfjsonpath.New("idle_timeout"), knownvalue.Int64Exact(60)),
+			},
+		},
+	)
+}
+
+func TestAListenerIsHeldAgainstItsBackendServiceAtPlan(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	service := func(listener string) string {
+		return lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"http\"\n  port = 80\n}\n" + listener)
+	}
+	listener := func(protocol, id string) string {
+		return fmt.Sprintf("resource \"alb_listener\" \"web\" {\n  name = \"web\"\n  protocol = %q\n  port = %d\n  backend_service_id = %s\n}\n", protocol, lb.FreePort(), id)
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: service("")},
+		resource.TestStep{
+			Config: service(listener("tcp", "alb_backend_service.web.id")), PlanOnly: true,
+			ExpectError: inWords(`Attribute "backend_service_id" cannot name a backend service whose "protocol" is "http" when the listener's "protocol" is "tcp"; only a backend service with "tcp" can serve it.`),
+		},
+		resource.TestStep{ // what cannot be read is left to the API, which answers at apply
+			Config: service(listener("tcp", "\"backend-aaaaaaaaaa\"")), PlanOnly: true, ExpectNonEmptyPlan: true,
+		},
+		resource.TestStep{
+			Config:      service(listener("http", "\"backend-aaaaaaaaaa\"")),
+			ExpectError: inWords(`Attribute "backend_service_id": there is no backend service "backend-aaaaaaaaaa"`),
+		},
+	)
+}
+
+func TestRefusalsOfTheAPILandOnTheirAttribute(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	port := lb.FreePort()
+	held, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(lb.URL(port), "http://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close() //nolint:errcheck // the test is over
+	acctest.Run(t,
+		resource.TestStep{
+			Config:      chain(lb, port, `a = { address = "10.0.0.1" }`, "", ""),
+			ExpectError: inWords(`Attribute "port":`),
+		},
+		resource.TestStep{
+			Config:      chain(lb, lb.FreePort(), "a = { address = \"10.0.0.1\" }\nb = { address = \"8.8.8.8\" }", "", ""),
+			ExpectError: inWords(`Attribute "servers["b"].address":`),
+		},
+		resource.TestStep{
+			Config:      lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"tcp\"\n  port = 80\n}\n"),
+			ExpectError: inWords(`Attribute "protocol": "Tcp" is not supported yet.`),
+		},
+	)
+}
+
+func TestDeletingWhatIsInUseNamesItsUserWhenTimeIsUp(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	port := lb.FreePort()
+	service := lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"http\"\n  port = 80\n  timeouts = { delete = \"1s\" }\n}\n")
+	var listener string
+	acctest.Run(t,
+		resource.TestStep{Config: service},
+		resource.TestStep{
+			PreConfig: func() {
+				balancers, err := lb.LoadBalancers(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				services, err := lb.BackendServices(t.Context())
+				if err != nil || len(services) != 1 {
+					t.Fatalf("%d backend services, %v", len(services), err)
+				}
+				listener, err = lb.CreateListener(t.Context(), lbapi.CreateListener{
+					Name: new("stranger"), LoadBalancerID: &balancers[0].ID, Protocol: new(lbapi.HTTP), Port: &port, BackendServiceID: &services[0].ID,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config:      lb.Configuration(""),
+			ExpectError: regexp.MustCompile(`(?s)in use by listener\s+"stranger".*create_before_destroy`),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if err := lb.DeleteListener(t.Context(), listener); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config: lb.Configuration(""),
+		},
+	)
+}
