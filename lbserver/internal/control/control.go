@@ -5,6 +5,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -60,6 +62,26 @@ func (e *PortError) Error() string {
 }
 
 func (e *PortError) Unwrap() error { return e.Err }
+
+// reason is what the system says, with what the reader can do.
+func (e *PortError) reason() string {
+	number, ok := errors.AsType[syscall.Errno](e.Err)
+	if !ok {
+		return e.Err.Error()
+	}
+	var advice string
+	switch number {
+	case syscall.EADDRINUSE:
+		advice = "another process holds the port; stop it or choose another port"
+	case syscall.EADDRNOTAVAIL:
+		advice = "the address of the load balancer is not one of this machine's"
+	case syscall.EACCES:
+		advice = "lbserver lacks the right to open a port this low"
+	default:
+		return number.Error()
+	}
+	return number.Error() + " (" + advice + ")"
+}
 
 // Quotas bound what one server holds. Source: api.md, "Load balancers".
 type Quotas struct {

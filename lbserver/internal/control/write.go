@@ -182,5 +182,5 @@ func portRefusal(next *snapshot.Snapshot, err error) error {
 	if listener := next.Listeners[portErr.ListenerID]; listener != nil {
 		name = nameListener(listener)
 	}
-	return refuse(lbapi.Conflict, "port", "%s cannot open %s: %v; nothing was changed", name, portErr.Address, portErr.Err)
+	return refuse(lbapi.Conflict, "port", "%s cannot open %s: %s; nothing was changed", name, portErr.Address, portErr.reason())
 }

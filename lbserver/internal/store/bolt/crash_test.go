@@ -82,7 +82,7 @@ func TestEveryAcknowledgedWriteSurvivesKill(t *testing.T) {
 	if len(acknowledged) < kills*writes {
 		t.Errorf("only %d writes were acknowledged, want at least %d", len(acknowledged), kills*writes)
 	}
-	t.Logf("%d kills, %d acknowledged writes, all there", kills, len(acknowledged))
+	t.Logf("%d kills, %d acknowledged writes", kills, len(acknowledged))
 }
 
 // writesUntilKilled kills a writing child after some acknowledgements and
