@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,7 @@ type Program struct {
 type Process struct {
 	program Program
 	command *exec.Cmd
+	killed  atomic.Bool   // by us: an end that is no failure
 	exited  chan struct{} // closed when the program ended, after err was set
 	err     error
 }
@@ -124,8 +126,8 @@ func (p *Process) tail() []byte {
 	return bytes.TrimSpace(text[max(0, len(text)-logTail):])
 }
 
-// Stop asks the program to end and waits; when patience is over it is killed. Nil means that it ended with status 0, or
-// by the very signal that asked.
+// Stop asks the program to end and waits; when patience is over it is killed. Nil means that it ended with status 0, by
+// the very signal that asked, or earlier by Kill.
 func (p *Process) Stop(patience time.Duration) error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
@@ -136,6 +138,9 @@ func (p *Process) Stop(patience time.Duration) error {
 	case <-p.exited:
 	case <-timer.C:
 		return errors.Join(fmt.Errorf("%s did not stop within %s", p.program.Name, patience), p.Kill())
+	}
+	if p.killed.Load() {
+		return nil
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
@@ -150,6 +155,7 @@ func (p *Process) Stop(patience time.Duration) error {
 
 // Kill ends the program and its children as kill -9 does, and waits until they are gone.
 func (p *Process) Kill() error {
+	p.killed.Store(true)
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -92,6 +92,16 @@ func TestProgramThatDoesNotStopIsKilledWithItsChildren(t *testing.T) {
 	}
 }
 
+func TestProgramThatWasKilledOnPurposeNeedsNoStop(t *testing.T) {
+	process := shell(t, "while :; do sleep 0.05; done")
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Stop(time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProgramThatEndsEarlyIsReportedWithItsLog(t *testing.T) {
 	process := shell(t, "echo the port is taken; exit 1")
 	err := process.WaitReady(t.Context(), func(context.Context) error { return errors.New("connection refused") })

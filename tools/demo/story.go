@@ -63,7 +63,7 @@ func (s *story) apply(ctx context.Context) error {
 }
 
 func (s *story) showObject(object message) {
-	s.screen.done("%-24s %s", object.Hook.Resource.Address, object.Hook.ID)
+	s.screen.done("%s", strings.TrimRight(fmt.Sprintf("%-24s %s", object.Hook.Resource.Address, object.Hook.ID), " "))
 }
 
 // cycle is after how many requests the order of the servers starts again.
