@@ -278,7 +278,7 @@ func contains(t *testing.T, path string, entry *proxy.Entry) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Contains(string(text), string(accesslog.AppendText(nil, entry)))
+	return bytes.Contains(text, accesslog.AppendText(nil, entry))
 }
 
 func TestReopenThatFailsGoesOnWithTheOldFile(t *testing.T) {

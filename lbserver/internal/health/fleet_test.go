@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -104,7 +105,7 @@ type network struct {
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 // errHang as an answer holds the attempt up until its deadline.
-var errHang = fmt.Errorf("hang")
+var errHang = errors.New("hang")
 
 func newNetwork(answer func(address string, attempt int) error) *network {
 	return &network{answer: answer, attempts: map[string][]time.Time{}}
@@ -116,16 +117,16 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 	n.attempts[address] = append(n.attempts[address], time.Now())
 	answer := n.answer
 	n.mu.Unlock()
-	switch err := answer(address, attempt); err {
-	case nil:
-		near, far := net.Pipe()
-		return near, far.Close()
-	case errHang:
+	err := answer(address, attempt)
+	if errors.Is(err, errHang) {
 		<-ctx.Done()
 		return nil, ctx.Err()
-	default:
+	}
+	if err != nil {
 		return nil, err
 	}
+	near, far := net.Pipe()
+	return near, far.Close()
 }
 
 func (n *network) times(address string) []time.Time {

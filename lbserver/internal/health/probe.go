@@ -52,7 +52,8 @@ func (p *probe) run(ctx context.Context, dial DialFunc) (lbapi.UnhealthyReason, 
 	if err := connection.SetDeadline(deadline); err != nil {
 		return p.failure(lbapi.ConnectInterrupt, "the connection to %s broke: %v", p.target.address, err), nil
 	}
-	defer context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })()
+	disarm := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
+	defer disarm()
 	return p.exchange(connection), nil
 }
 
@@ -133,12 +134,10 @@ func hungUp(err error) bool {
 // cause strips the ports and addresses that net puts around an error: this machine's port differs at each check and
 // would make each detail a new one.
 func cause(err error) error {
-	var operation *net.OpError
-	if errors.As(err, &operation) {
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		err = operation.Err
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 	return err

@@ -93,6 +93,7 @@ func firstVerdict(t *testing.T, options health.Options, check lbapi.HealthCheck,
 }
 
 func TestHTTPVerdicts(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		handle func(net.Conn)
 		want   lbapi.CheckFailure // "" = healthy
@@ -200,8 +201,11 @@ func TestChecksPassOnARealServer(t *testing.T) {
 			http.NotFound(w, r)
 		}
 	})}
-	done := make(chan error)
-	go func() { done <- server.Serve(listener) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // until Close
+	}()
 	defer func() {
 		_ = server.Close()
 		<-done
@@ -279,7 +283,7 @@ func TestFullBacklogTimesOutConnecting(t *testing.T) {
 		if err != nil {
 			break
 		}
-		defer func() { _ = connection.Close() }()
+		t.Cleanup(func() { _ = connection.Close() })
 	}
 	verdict := firstVerdict(t, health.Options{}, lbapi.DefaultHealthCheck(lbapi.TCP), server)
 	if verdict.Reason.Reason != lbapi.ConnectTimeout || !strings.Contains(verdict.Reason.Detail, "within 30ms") {

@@ -2,6 +2,8 @@ package persistence_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,7 +106,9 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("keys", "keys", keys)
 	printed := log.String() + fmt.Sprintf("%v %+v %#v %s %x %d", keys, keys, keys, keys, keys, keys)
 	secret := stored.Current.Secret
-	for _, form := range []string{fmt.Sprint(secret[:4])[1:10], fmt.Sprintf("%x", secret[:4]), string(secret[:4])} {
+	for _, form := range []string{
+		strings.Trim(fmt.Sprintf("%d", secret), "[]"), hex.EncodeToString(secret), base64.StdEncoding.EncodeToString(secret), string(secret),
+	} {
 		if strings.Contains(printed, form) {
 			t.Errorf("%q shows in %q", form, printed)
 		}
