@@ -101,6 +101,7 @@ func run(ctx context.Context, chosen plan) (err error) {
 	if err := os.WriteFile(scriptPath, script, 0o600); err != nil {
 		return err
 	}
+	host := machine()
 	built, err := newArena(ctx, directory, chosen.lbserver, chosen.threads, chosen.proxies)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func run(ctx context.Context, chosen plan) (err error) {
 	if err != nil {
 		return err
 	}
-	return publish(ctx, chosen, built, measured)
+	return publish(ctx, chosen, built, measured, host)
 }
 
 // measureAll runs the rounds. Each starts with another proxy, so that none always runs on a machine that the same
@@ -159,14 +160,14 @@ func measure(ctx context.Context, chosen plan, entrant *proxy, script string, co
 }
 
 // publish prints the tables and writes the results file.
-func publish(ctx context.Context, chosen plan, built *arena, measured results) error {
+func publish(ctx context.Context, chosen plan, built *arena, measured results, host string) error {
 	medians := measured.medians(chosen.proxies, chosen.connections)
 	fmt.Printf("\nMedians of %d rounds\n\n%s", chosen.rounds, plain(medians))
 	facts := map[string]any{
 		"Date": time.Now().UTC().Format(time.DateOnly), "First": chosen.proxies[0], "Medians": markdown(medians), "Ratios": "",
 		"Rounds": chosen.rounds, "Seconds": chosen.seconds, "Threads": chosen.threads, "LoadThreads": loadThreads,
 		"BodySize": bodySize, "ServerCount": serverCount, "Connections": strings.ReplaceAll(strings.Trim(fmt.Sprint(chosen.connections), "[]"), " ", " and "),
-		"Machine": machine(), "Programs": programs(ctx, built),
+		"Machine": host, "Programs": programs(ctx, built),
 	}
 	if len(chosen.proxies) > 1 {
 		ratios := measured.ratios(chosen.proxies, chosen.connections)
@@ -199,20 +200,25 @@ func programs(ctx context.Context, built *arena) string {
 	return strings.Join(append(versions, versionOf(ctx, "wrk", "-v"), "Go "+strings.TrimPrefix(runtime.Version(), "go")), "; ")
 }
 
-// machine says on what the figures were made.
+// machine says on what the figures are made, and how busy it is before: a benchmark needs a quiet one.
 func machine() string {
 	model := "processor unknown"
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
+	for line := range strings.Lines(read("/proc/cpuinfo")) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+			break
 		}
 	}
-	kernel := "unknown"
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		kernel = strings.TrimSpace(string(text))
+	busy, _, _ := strings.Cut(read("/proc/loadavg"), " ")
+	return fmt.Sprintf("%d × %s, Linux %s, load average %s before the start", runtime.NumCPU(), model,
+		strings.TrimSpace(read("/proc/sys/kernel/osrelease")), busy)
+}
+
+// read is a file's text, or "unknown": what it is for is worth no failure.
+func read(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "unknown"
 	}
-	return fmt.Sprintf("%d × %s, Linux %s", runtime.NumCPU(), model, kernel)
+	return string(text)
 }
