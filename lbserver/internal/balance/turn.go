@@ -5,8 +5,9 @@ package balance
 const wholeTurn = 1 << 32
 
 // departedLimit bounds what a picker remembers of servers that have left, so that a service whose servers come and go
-// for months under new addresses does not grow. It is far above the number of servers that flap at one time.
-const departedLimit = 4096
+// for months under new addresses does not grow, and a change of it stays cheap. Of more that flap at one time, those
+// that left first come back as fresh ones.
+const departedLimit = 1024
 
 // turn is a server's place in the round at the moment when one picker replaces another. It counts in turns and not in
 // time, so it means the same after the server's weight has changed.
