@@ -28,7 +28,7 @@ type Pool struct {
 	mu     sync.Mutex
 	idle   []*Connection // under mu; by the time they became idle, the last one taken first
 	closed bool          // under mu
-	sweep  *time.Timer   // under mu; runs while idle is not empty
+	timer  *time.Timer   // under mu; runs while idle is not empty
 }
 
 // Connection is a connection to a server. It is owned by one request at a time, or by the pool.
@@ -76,9 +76,6 @@ func (p *Pool) Idle() int {
 // Reused tells that the connection has carried a request before.
 func (c *Connection) Reused() bool { return c.reused }
 
-// IdleSince is when the connection was released.
-func (c *Connection) IdleSince() time.Time { return c.idleSince }
-
 // Release gives back a connection on which a response has ended and nothing else is under way. The pool closes it when it
 // is full or closed.
 func (c *Connection) Release(now time.Time) {
@@ -95,31 +92,35 @@ func (p *Pool) put(connection *Connection, now time.Time) bool {
 		return false
 	}
 	p.idle = append(p.idle, connection)
-	if p.sweep == nil {
-		p.sweep = time.AfterFunc(sweepInterval, p.sweepIdle)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(sweepInterval, p.sweepIdle)
 	}
 	return true
 }
 
-// sweepIdle closes the connections that have been idle for too long or that the server has closed, and runs again while
-// any are left.
+// sweepIdle sweeps, and runs again while connections are left.
 func (p *Pool) sweepIdle() {
+	p.Sweep(time.Now())
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = nil
+	if len(p.idle) > 0 {
+		p.timer = time.AfterFunc(sweepInterval, p.sweepIdle)
+	}
+}
+
+// Sweep closes the connections that have been idle for MaxIdleTime or that the server has closed. A pool does so itself
+// every few seconds.
+func (p *Pool) Sweep(now time.Time) {
 	var gone []*Connection
-	limit := time.Now().Add(-MaxIdleTime)
+	p.mu.Lock()
 	p.idle = slices.DeleteFunc(p.idle, func(c *Connection) bool {
-		if c.idleSince.After(limit) && c.Quiet() {
+		if now.Sub(c.idleSince) < MaxIdleTime && c.Quiet() {
 			return false
 		}
 		gone = append(gone, c)
 		return true
 	})
-	if p.sweep != nil {
-		p.sweep = nil
-		if len(p.idle) > 0 {
-			p.sweep = time.AfterFunc(sweepInterval, p.sweepIdle)
-		}
-	}
 	p.mu.Unlock()
 	closeAll(gone)
 }
@@ -136,9 +137,9 @@ func (p *Pool) takeAll(closing bool) []*Connection {
 	taken := p.idle
 	p.idle = nil
 	p.closed = p.closed || closing
-	if p.sweep != nil {
-		p.sweep.Stop()
-		p.sweep = nil
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
 	}
 	return taken
 }

@@ -2,5 +2,7 @@
 
 package stream
 
-// look can't peek here: that a connection is not quiet shows at its next use.
+// look can't ask here: that a connection is not quiet shows at its next use.
 func (s *Stream) look(uintptr) { s.quiet = true }
+
+type pollSet struct{}

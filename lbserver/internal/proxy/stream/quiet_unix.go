@@ -2,13 +2,14 @@
 
 package stream
 
-import (
-	"errors"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
+// look asks whether there is anything to read, which an end or an error of the connection counts as.
 func (s *Stream) look(descriptor uintptr) {
-	_, _, err := unix.Recvfrom(int(descriptor), s.peekBuf[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	s.quiet = errors.Is(err, unix.EAGAIN)
+	s.poll[0] = unix.PollFd{Fd: int32(descriptor), Events: unix.POLLIN}
+	ready, err := unix.Poll(s.poll[:], 0)
+	s.quiet = err == nil && ready == 0
 }
+
+// pollSet is the argument of a look, kept so that it is not allocated.
+type pollSet [1]unix.PollFd

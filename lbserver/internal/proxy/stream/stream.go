@@ -20,9 +20,9 @@ type Stream struct {
 	readBy  time.Time // the deadline in force; owned by the reader
 	writeBy time.Time // the deadline in force; owned by the writer
 
-	peek    func(descriptor uintptr) // kept so that Quiet allocates nothing
-	quiet   bool                     // what peek found
-	peekBuf [1]byte
+	looking func(descriptor uintptr) // look, kept so that Quiet allocates nothing
+	poll    pollSet                  // for look
+	quiet   bool                     // what look found
 }
 
 // New makes a stream of an open connection.
@@ -32,7 +32,7 @@ func New(conn *net.TCPConn) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{conn: conn, raw: raw}
-	s.peek = s.look
+	s.looking = s.look
 	return s, nil
 }
 
@@ -122,7 +122,7 @@ func addrPort(address net.Addr) netip.AddrPort {
 // connection to a server must be quiet: one that is not was closed, or carries bytes that no request has asked for.
 func (s *Stream) Quiet() bool {
 	s.quiet = false
-	if err := s.raw.Control(s.peek); err != nil {
+	if err := s.raw.Control(s.looking); err != nil {
 		return false
 	}
 	return s.quiet
