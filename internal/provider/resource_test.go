@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+)
+
+func failed(status lbapi.ErrorStatus, message string, details ...lbapi.Detail) error {
+	return &client.CallError{
+		Operation: "delete listener \"listener-1\"", Method: "DELETE", URL: "http://lb/x", Attempts: 1,
+		Err: lbapi.NewError(status, message, details...),
+	}
+}
+
+func TestDeletingWhatIsGoneIsSuccess(t *testing.T) {
+	err := deleteUnused(t.Context(), func(context.Context) error { return failed(lbapi.NotFound, "no such listener") })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDeletingWaitsUntilNobodyUsesTheObject(t *testing.T) {
+	calls := 0
+	err := deleteUnused(t.Context(), func(context.Context) error {
+		calls++
+		if calls < 3 {
+			return failed(lbapi.Conflict, "in use by listener web")
+		}
+		return nil
+	})
+	if err != nil || calls != 3 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
+func TestDeletingGivesUpWithTheContextAndNamesTheUser(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for name, atTheEnd := range map[string]error{
+		"while it waits": failed(lbapi.Conflict, "in use by listener web"),
+		"in a call":      context.DeadlineExceeded,
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			err := deleteUnused(ctx, func(ctx context.Context) error {
+				calls++
+				if calls == 1 {
+					return failed(lbapi.Conflict, "in use by listener web")
+				}
+				<-ctx.Done()
+				return atTheEnd
+			})
+			if err == nil || !client.IsConflict(err) || !strings.Contains(err.Error(), "in use by listener web") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestDeletingStopsAtOnceForAnyOtherReason(t *testing.T) {
+	calls := 0
+	err := deleteUnused(t.Context(), func(context.Context) error {
+		calls++
+		return failed(lbapi.Internal, "a fault")
+	})
+	if err == nil || calls != 1 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
+func TestDetailsLandOnTheirAttributesAndTheRestOnTheResource(t *testing.T) {
+	bad := func(field string) lbapi.Detail { return lbapi.Detail{Field: field, Reason: "is bad"} }
+	for _, test := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"a field", failed(lbapi.Conflict, "taken", bad("port")), []string{"port"}},
+		{"a nested field", failed(lbapi.InvalidArgument, "bad", bad("healthCheckSpec.httpPath")), []string{"health_check.path"}},
+		{"two fields", failed(lbapi.InvalidArgument, "bad", bad("backendName"), bad("algorithm")), []string{"name", "scheduler"}},
+		{"an element of a list", failed(lbapi.InvalidArgument, "bad", bad("targetGroupIds[0]")), []string{"server_group_id"}},
+		{"a field nobody knows", failed(lbapi.InvalidArgument, "bad", bad("regionId")), []string{""}},
+		{"both", failed(lbapi.InvalidArgument, "bad", bad("regionId"), bad("port"), bad("body")), []string{"port", ""}},
+		{"no details", failed(lbapi.Internal, "a fault"), []string{""}},
+		{"not the API's", fmt.Errorf("call: %w", errors.New("connection refused")), []string{""}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var diags diag.Diagnostics
+			addCallError(&diags, "Not done", test.err, attributesOf(lbapi.BackendServiceTerms()))
+			var got []string
+			for _, one := range diags {
+				at := ""
+				if located, ok := one.(diag.DiagnosticWithPath); ok {
+					at = located.Path().String()
+				}
+				got = append(got, at)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestServerDetailsLandOnTheServerByItsName(t *testing.T) {
+	attribute := serverAttributes([]string{"a", "b"})
+	for field, want := range map[string]string{
+		"targetSpecs[1].ipAddress": `servers["b"].address`, "targetUpdateSpecs[0].weight": `servers["a"].weight`,
+		"targetSpecs[0]": `servers["a"]`, "targetSpecs[0].nothing": `servers["a"]`, "targetSpecs[2].port": "", "targetIds[0]": "",
+	} {
+		at, ok := attribute(field)
+		if ok != (want != "") || ok && at.String() != want {
+			t.Errorf("%s is at %q, %t, want %q", field, at, ok, want)
+		}
+	}
+}
