@@ -25,6 +25,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/control"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/inventory"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/metrics"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store/bolt"
 )
@@ -161,8 +162,18 @@ func (s *Server) restore(networks inventory.Networks) error {
 
 // serveHTTP prepares the two HTTP servers beside the data plane.
 func (s *Server) serveHTTP() error {
+	metricsHandler, err := metrics.Handler(metrics.Sources{
+		Listeners:       s.node.proxy.Listeners,
+		Services:        s.node.services.Services,
+		DroppedLogLines: s.node.accessLog.Dropped,
+		Version:         s.config.Version,
+		Log:             s.log,
+	})
+	if err != nil {
+		return err
+	}
 	s.api = s.httpServer(s.control)
-	s.operations = s.httpServer(operationsHandler(http.NotFoundHandler(), s.ready))
+	s.operations = s.httpServer(operationsHandler(metricsHandler, s.ready))
 	if s.config.APITLSCert == "" {
 		return nil
 	}

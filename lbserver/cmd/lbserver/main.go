@@ -23,40 +23,44 @@ import (
 // version is set by the release build.
 var version = "dev"
 
+// signalEcho is the time in which a further signal is the same request to stop: timeout(1), and shells and supervisors that
+// signal a process and then its group, send two.
+const signalEcho = 200 * time.Millisecond
+
 // flags are lbserver's flags; each is an environment variable too, LBSERVER_ and the flag's name in capitals.
 type flags struct {
-	APIAddress  string     `name:"api-address" default:"127.0.0.1:9080" placeholder:"HOST:PORT" help:"Address of the control API. One that is not loopback needs TLS or --api-insecure." group:"Addresses"`
-	OpsAddress  string     `name:"ops-address" default:"127.0.0.1:9081" placeholder:"HOST:PORT" help:"Address of /healthz, /readyz and /metrics, which need no key." group:"Addresses"`
-	VIP         netip.Addr `name:"vip" default:"127.0.0.1" placeholder:"ADDRESS" help:"Address on which the listeners of the first load balancer, alb-default, take traffic. Used when a new data directory is set up." group:"Addresses"`
+	APIAddress  string     `name:"api-address" default:"127.0.0.1:9080" placeholder:"HOST:PORT" help:"Address of the control API (default ${default}). One that is not loopback needs TLS or --api-insecure." group:"Addresses"`
+	OpsAddress  string     `name:"ops-address" default:"127.0.0.1:9081" placeholder:"HOST:PORT" help:"Address of /healthz, /readyz and /metrics, which need no key (default ${default})." group:"Addresses"`
+	VIP         netip.Addr `name:"vip" default:"127.0.0.1" placeholder:"ADDRESS" help:"Address on which the listeners of the first load balancer, alb-default, take traffic (default ${default}). Used when a new data directory is set up." group:"Addresses"`
 	APITLSCert  string     `name:"api-tls-cert" placeholder:"FILE" help:"PEM certificate chain of the control API." group:"Addresses"`
 	APITLSKey   string     `name:"api-tls-key" placeholder:"FILE" help:"PEM key of the control API." group:"Addresses"`
 	APIInsecure bool       `name:"api-insecure" help:"Serve the control API without TLS on an address that is not loopback." group:"Addresses"`
 
 	AccessKey string `name:"access-key" placeholder:"KEY" help:"Access key that API calls are signed with. Without keys a pair is made at first start and kept in the data directory." group:"State and access"`
 	SecretKey string `name:"secret-key" placeholder:"KEY" help:"Secret key that API calls are signed with; better given as LBSERVER_SECRET_KEY." group:"State and access"`
-	DataDir   string `name:"data-dir" default:"./lbserver-data" placeholder:"DIR" help:"Directory of the store and the generated keys." group:"State and access"`
-	Region    string `name:"region" default:"local" placeholder:"NAME" help:"Region that the API answers for." group:"State and access"`
+	DataDir   string `name:"data-dir" default:"./lbserver-data" placeholder:"DIR" help:"Directory of the store and the generated keys (default ${default})." group:"State and access"`
+	Region    string `name:"region" default:"local" placeholder:"NAME" help:"Region that the API answers for (default ${default})." group:"State and access"`
 
 	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
 	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
-	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests." group:"Traffic"`
-	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long a stop waits for requests in flight." group:"Traffic"`
+	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests (default ${default})." group:"Traffic"`
+	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long a stop waits for requests in flight (default ${default})." group:"Traffic"`
 
-	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again." group:"Logs"`
-	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs." group:"Logs"`
-	LogLevel  string `name:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"debug|info|warn|error" help:"Least important level of the server's log." group:"Logs"`
+	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
+	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`
+	LogLevel  string `name:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"debug|info|warn|error" help:"Least important level of the server's log (default ${default})." group:"Logs"`
 
 	Quotas quotas `embed:"" prefix:"quota-" group:"Quotas"`
 
-	Version kong.VersionFlag `name:"version" help:"Print the version and exit."`
+	Version kong.VersionFlag `name:"version" env:"-" help:"Print the version and exit."`
 }
 
 type quotas struct {
-	LoadBalancers   int `name:"load-balancers" default:"5" placeholder:"N" help:"Load balancers."`
-	Listeners       int `name:"listeners" default:"20" placeholder:"N" help:"Listeners on each load balancer."`
-	BackendServices int `name:"backend-services" default:"20" placeholder:"N" help:"Backend services on each load balancer."`
-	ServerGroups    int `name:"server-groups" default:"20" placeholder:"N" help:"Server groups on each load balancer."`
-	Servers         int `name:"servers" default:"100" placeholder:"N" help:"Servers in each server group."`
+	LoadBalancers   int `name:"load-balancers" default:"5" placeholder:"N" help:"Load balancers (default ${default})."`
+	Listeners       int `name:"listeners" default:"20" placeholder:"N" help:"Listeners on each load balancer (default ${default})."`
+	BackendServices int `name:"backend-services" default:"20" placeholder:"N" help:"Backend services on each load balancer (default ${default})."`
+	ServerGroups    int `name:"server-groups" default:"20" placeholder:"N" help:"Server groups on each load balancer (default ${default})."`
+	Servers         int `name:"servers" default:"100" placeholder:"N" help:"Servers in each server group (default ${default})."`
 }
 
 func main() {
@@ -103,6 +107,7 @@ func serve(config lbserver.Config) error {
 
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
+	var first time.Time
 	for {
 		select {
 		case err := <-done:
@@ -111,7 +116,9 @@ func serve(config lbserver.Config) error {
 			switch {
 			case received == syscall.SIGHUP:
 				server.ReopenLogs()
+			case !first.IsZero() && time.Since(first) < signalEcho:
 			case ctx.Err() == nil:
+				first = time.Now()
 				config.Log.Info("stopping: waiting for requests in flight; a second signal stops at once",
 					"signal", received.String(), "drain_timeout", config.DrainTimeout)
 				drain()
