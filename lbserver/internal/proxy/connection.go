@@ -61,7 +61,7 @@ const (
 type connection struct {
 	proxy    *Proxy
 	listener *Listener
-	stream   *stream.Stream
+	stream   clientConnection
 	client   netip.AddrPort
 	phase    atomic.Int32
 	input    window

@@ -126,7 +126,7 @@ func TestLargeBodiesArriveWhole(t *testing.T) {
 	data := strings.Repeat("0123456789abcdef", size/16+1)[:size]
 	for _, path := range []string{"/chunked", "/length"} {
 		c := b.dial()
-		go c.Write([]byte(fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: a\r\nX-Length: %d\r\nContent-Length: %d\r\n\r\n%s", path, size, size, data)))
+		go fmt.Fprintf(c, "PUT %s HTTP/1.1\r\nHost: a\r\nX-Length: %d\r\nContent-Length: %d\r\n\r\n%s", path, size, size, data)
 		if response, body := c.receive(http.MethodPut); body != data {
 			t.Errorf("%s: %s with %d bytes, want %d", path, response.Status, len(body), size)
 		}
@@ -187,7 +187,7 @@ func TestExpectContinueIsAskedOfTheServer(t *testing.T) {
 	if line, _ := c.reader.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
 		t.Fatalf("got %q", line)
 	}
-	c.reader.ReadString('\n')
+	_, _ = c.reader.ReadString('\n')
 	c.send("hello")
 	if response, body := c.receive(http.MethodPost); body != "hello" || response.Close {
 		t.Errorf("got %s, %q, close %t", response.Status, body, response.Close)
@@ -291,7 +291,7 @@ func TestClientThatGoesAwayTakesItsServerConnectionAlong(t *testing.T) {
 	}))
 	c := b.dial()
 	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome")
-	c.Close()
+	_ = c.Close()
 	select {
 	case <-ended:
 	case <-time.After(patience):
@@ -301,4 +301,23 @@ func TestClientThatGoesAwayTakesItsServerConnectionAlong(t *testing.T) {
 	if entry := b.log.all()[0]; entry.Status != 0 || !strings.Contains(entry.Failure, "client went away") {
 		t.Errorf("logged %d, %q", entry.Status, entry.Failure)
 	}
+}
+
+func TestIdleConnectionHoldsOneSmallBuffer(t *testing.T) {
+	big := strings.Repeat("x", 200<<10)
+	b := newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+		for readHead(reader) != "" {
+			_, _ = io.ReadFull(reader, make([]byte, len(big)))
+			_, _ = io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 204800\r\n\r\n"+big)
+		}
+	}))
+	c := b.dial()
+	c.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 204800\r\n\r\n" + big)
+	if _, body := c.receive("PUT"); body != big {
+		t.Fatalf("%d bytes came back", len(body))
+	}
+	eventually(t, "an idle connection with a small buffer", func() bool {
+		held, idle := b.proxy.HeldByIdle()
+		return idle == 1 && held <= 4<<10
+	})
 }

@@ -55,10 +55,20 @@ func newBed(t *testing.T, servers ...string) *bed {
 
 func newBedWith(t *testing.T, config proxy.Config, servers ...string) *bed {
 	t.Helper()
-	b := &bed{t: t, log: &recorder{}}
+	log := &recorder{}
+	config.AccessLog = log
+	b := newQuietBed(t, config, servers...)
+	b.log = log
+	return b
+}
+
+// newQuietBed is a bed without an access log of its own.
+func newQuietBed(t *testing.T, config proxy.Config, servers ...string) *bed {
+	t.Helper()
+	b := &bed{t: t}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	b.registry = service.NewRegistry(noInstances{}, time.Now, log)
-	config.Services, config.Log, config.AccessLog = b.registry.Service, log, b.log
+	config.Services, config.Log = b.registry.Service, log
 	b.proxy = proxy.New(config)
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {

@@ -17,10 +17,8 @@ func forbidsSharedCaching(list []byte) bool {
 
 // invitesSharedCaching tells the directives that contradict private: public and s-maxage (RFC 9111, 5.2.2.9, 5.2.2.10).
 func invitesSharedCaching(directive []byte) bool {
-	name := directive
-	if end := bytes.IndexByte(directive, '='); end >= 0 {
-		name = trim(directive[:end])
-	}
+	name, _, _ := bytes.Cut(directive, []byte{'='})
+	name = trim(name)
 	return equalFold(name, "public") || equalFold(name, "s-maxage")
 }
 

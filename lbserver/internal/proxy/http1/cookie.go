@@ -62,10 +62,8 @@ func hasCookieNamed(list []byte, name string) bool {
 
 // cutPair cuts the first pair off a Cookie list. Quotes don't protect a semicolon: RFC 6265, 4.1.1 has none in values.
 func cutPair(list []byte) (pair, rest []byte) {
-	if end := bytes.IndexByte(list, ';'); end >= 0 {
-		return trim(list[:end]), list[end+1:]
-	}
-	return trim(list), nil
+	pair, rest, _ = bytes.Cut(list, []byte{';'})
+	return trim(pair), rest
 }
 
 // pairValue returns the value of the pair where its name is exactly name (names are case-sensitive).

@@ -75,7 +75,8 @@ func (h *head) readFields(buf []byte) (int, error) {
 			return 0, err
 		}
 		if end == h.position {
-			return end + 2, h.markNamedFields(buf)
+			h.markNamedFields(buf)
+			return end + 2, nil
 		}
 		if err := h.readField(buf, end); err != nil {
 			return 0, err
@@ -182,9 +183,9 @@ func (h *head) readOptions(list []byte) error {
 
 // markNamedFields marks what Connection names for removal (RFC 9110, 7.6.1). Only fields of kindOther can be named: those
 // this package knows are either hop-by-hop and go anyway, or must not be taken away by one hop from the next.
-func (h *head) markNamedFields(buf []byte) error {
+func (h *head) markNamedFields(buf []byte) {
 	if h.options&optionNamesField == 0 {
-		return nil
+		return
 	}
 	for i := range h.count {
 		if h.fields[i].kind != kindConnection {
@@ -201,7 +202,6 @@ func (h *head) markNamedFields(buf []byte) error {
 			}
 		}
 	}
-	return nil
 }
 
 // judgeFraming applies the rules that hold for requests and responses alike.

@@ -222,7 +222,7 @@ func (r *Request) readTarget(buf []byte) error {
 		}
 		return nil
 	}
-	scheme := 0
+	var scheme int
 	switch {
 	case len(target) > 7 && equalFold(target[:7], "http://"):
 		scheme = 7

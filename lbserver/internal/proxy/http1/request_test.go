@@ -21,8 +21,7 @@ func parseRequest(t *testing.T, raw string) (*Request, int) {
 
 // statusOf is the status an error asks for, 0 for none.
 func statusOf(err error) int {
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		return refused.Status
 	}
 	return 0

@@ -1,8 +1,10 @@
 package pool_test
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -54,8 +56,7 @@ func (s *server) connect() (*pool.Connection, net.Conn) {
 func ended(connection net.Conn) bool {
 	connection.SetReadDeadline(time.Now().Add(time.Second))
 	_, err := connection.Read(make([]byte, 1))
-	timeout, ok := err.(net.Error)
-	return err != nil && (!ok || !timeout.Timeout())
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func TestTheLastReleasedConnectionComesFirst(t *testing.T) {

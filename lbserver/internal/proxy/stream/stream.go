@@ -88,7 +88,7 @@ func (s *Stream) Abort() {
 // Linger reads and drops what still comes, up to a limit in bytes and time, and closes the connection. Without it the
 // kernel resets a connection closed with unread bytes, and the peer may lose the response it was sent (RFC 9112, 9.6).
 func (s *Stream) Linger(scratch []byte, limit int, timeout time.Duration, now time.Time) {
-	defer s.conn.Close()
+	defer func() { _ = s.conn.Close() }() // everything was sent before CloseWrite
 	if s.conn.CloseWrite() != nil {
 		return
 	}
