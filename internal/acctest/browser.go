@@ -54,7 +54,7 @@ func visitor(t *testing.T, jar http.CookieJar) func(url string) Visit {
 		if err != nil {
 			t.Fatalf("visit %s: %v", url, err)
 		}
-		defer resp.Body.Close() //nolint:errcheck // read to its end below
+		defer resp.Body.Close()
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 			t.Fatalf("visit %s: %v", url, err)
 		}
@@ -74,7 +74,7 @@ func Echo(t *testing.T, url string) sampleserver.Echo {
 	if err != nil {
 		t.Fatalf("visit %s: %v", url, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing more is wanted of it
+	defer resp.Body.Close()
 	var echo sampleserver.Echo
 	if err := json.NewDecoder(resp.Body).Decode(&echo); err != nil {
 		t.Fatalf("read the echo of %s: %v", url, err)

@@ -46,7 +46,7 @@ func TestRangesAreThoseOfTheAPI(t *testing.T) {
 }
 
 func TestTextRules(t *testing.T) {
-	long := func(text string, n int) string { return strings.Repeat(text, n) }
+	long := strings.Repeat
 	for rule, cases := range map[string]struct {
 		invalid   func(string) string
 		good, bad []string

@@ -126,8 +126,8 @@ func TestEveryFieldOfACallHasAnAttribute(t *testing.T) {
 		{RegisterServer{}, ServerTerms(), "", ""},
 	} {
 		call := reflect.TypeOf(test.call)
-		for i := range call.NumField() {
-			field, _, _ := strings.Cut(call.Field(i).Tag.Get("json"), ",")
+		for member := range call.Fields() {
+			field, _, _ := strings.Cut(member.Tag.Get("json"), ",")
 			if attribute, ok := test.terms.Attribute(test.at + field); ok == (field == test.none) || ok && attribute == "" {
 				t.Errorf("%s.%s: attribute %q, %t", call.Name(), field, attribute, ok)
 			}

@@ -15,14 +15,13 @@ import (
 // addCallError reports a failed call: every detail of the API at the attribute that caused it, and the whole at the resource
 // when some detail has no attribute or there is none.
 func addCallError(diags *diag.Diagnostics, summary string, err error, attribute func(field string) (path.Path, bool)) {
-	var refusal *lbapi.Error
-	if !errors.As(err, &refusal) || len(refusal.Details) == 0 {
+	refusal, ok := errors.AsType[*lbapi.Error](err)
+	if !ok || len(refusal.Details) == 0 {
 		diags.AddError(summary, capitalized(err.Error())+".")
 		return
 	}
 	trace := ""
-	var call *client.CallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*client.CallError](err); ok {
 		trace = "\n\n" + capitalized(call.Trace()) + "."
 	}
 	whole := false

@@ -121,7 +121,7 @@ func TestRefusalsOfTheAPILandOnTheirAttribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.Close() //nolint:errcheck // the test is over
+	defer held.Close()
 	acctest.Run(t,
 		resource.TestStep{
 			Config:      chain(lb, port, `a = { address = "10.0.0.1" }`, "", ""),

@@ -35,8 +35,7 @@ func (e *CallError) Error() string {
 		fmt.Fprintf(&text, " (%d attempts)", e.Attempts)
 	}
 	fmt.Fprintf(&text, ": %s", e.Err)
-	var refusal *lbapi.Error
-	if errors.As(e.Err, &refusal) {
+	if refusal, ok := errors.AsType[*lbapi.Error](e.Err); ok {
 		fmt.Fprintf(&text, " (HTTP %d, request %s)", refusal.Code, refusal.RequestID)
 	}
 	if e.Advice != "" {
@@ -48,8 +47,7 @@ func (e *CallError) Error() string {
 // Trace says in short which call failed and how it was answered, for a reader who already knows why.
 func (e *CallError) Trace() string {
 	text := fmt.Sprintf("%s: %s %s", e.Operation, e.Method, e.URL)
-	var refusal *lbapi.Error
-	if errors.As(e.Err, &refusal) {
+	if refusal, ok := errors.AsType[*lbapi.Error](e.Err); ok {
 		text += fmt.Sprintf(" (HTTP %d, request %s)", refusal.Code, refusal.RequestID)
 	}
 	return text
@@ -83,23 +81,21 @@ func IsConflict(err error) bool { return hasStatus(err, lbapi.Conflict) }
 func IsQuotaExceeded(err error) bool { return hasStatus(err, lbapi.QuotaExceeded) }
 
 func hasStatus(err error, status lbapi.ErrorStatus) bool {
-	var refusal *lbapi.Error
-	return errors.As(err, &refusal) && refusal.Status == status && refusal.Code == status.HTTPStatus()
+	refusal, ok := errors.AsType[*lbapi.Error](err)
+	return ok && refusal.Status == status && refusal.Code == status.HTTPStatus()
 }
 
 // repeatable reports whether another attempt may succeed where this one failed. The nonce makes a repetition safe even when
 // the attempt had its effect and only the answer was lost.
 func repeatable(err error) bool {
-	var refusal *lbapi.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*lbapi.Error](err); ok {
 		return refusal.Status != lbapi.QuotaExceeded && repeatableStatus(refusal.Code)
 	}
-	var stranger *NotAPIError
-	if errors.As(err, &stranger) {
+	if stranger, ok := errors.AsType[*NotAPIError](err); ok {
 		return repeatableStatus(stranger.StatusCode)
 	}
-	var untrusted *tls.CertificateVerificationError
-	return !errors.As(err, &untrusted) && !errors.Is(err, http.ErrSchemeMismatch) && !tlsAlertForHTTP(err) &&
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return !untrusted && !errors.Is(err, http.ErrSchemeMismatch) && !tlsAlertForHTTP(err) &&
 		!errors.Is(err, context.Canceled)
 }
 
@@ -114,8 +110,7 @@ func repeatableStatus(code int) bool {
 
 // cause takes off what net/http wraps round an error: it repeats the URL that a CallError already has.
 func cause(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -2,8 +2,7 @@ package client
 
 import (
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -53,11 +52,10 @@ func TestOnlyTheAPICanSayThatAnObjectIsGone(t *testing.T) {
 }
 
 func TestAWrongSettingGivesOneClearError(t *testing.T) {
-	quiet := func(server *httptest.Server) { server.Config.ErrorLog = log.New(io.Discard, "", 0) }
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	overTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
-	quiet(overTLS)
+	overTLS.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	overTLS.StartTLS()
 	defer overTLS.Close()
 	plain := httptest.NewServer(web(http.StatusOK))
