@@ -32,7 +32,7 @@ func TestEditsByOthersAreNoticedAndUndone(t *testing.T) {
 	configuration := chain(lb, port, `
     a = { address = "10.0.0.1", port = 80, weight = 3 }
     b = { address = "10.0.0.2" }
-    c = { address = "10.0.0.3", port = 80 }`, "session_persistence = { timeout = 60 }\n  health_check = { protocol = \"http\", interval = 10 }", "")
+    c = { address = "10.0.0.3", port = 80 }`, "forwarded_headers = [\"proto\"]\n  session_persistence = { timeout = 60 }\n  health_check = { protocol = \"http\", interval = 10 }", "")
 	var chain ids
 	ctx := t.Context()
 	must := func(err error) {
@@ -45,7 +45,7 @@ func TestEditsByOthersAreNoticedAndUndone(t *testing.T) {
 		resource.TestStep{
 			PreConfig: func() {
 				must(lb.PatchBackendService(ctx, chain.backendService, lbapi.PatchBackendService{
-					SessionPersistence: new(false), Scheduler: new(lbapi.SourceIP), CloseHealthCheck: new(true),
+					SessionPersistence: new(false), Scheduler: new(lbapi.SourceIP), CloseHealthCheck: new(true), ForwardedProto: new(false),
 				}))
 				must(lb.PatchListener(ctx, chain.listener, lbapi.PatchListener{Status: new(lbapi.Off), IdleTimeout: new(7)}))
 				group, err := lb.ServerGroup(ctx, chain.group)
@@ -80,7 +80,7 @@ func TestEditsByOthersAreNoticedAndUndone(t *testing.T) {
 				}
 				service, err := lb.BackendService(ctx, chain.backendService)
 				must(err)
-				if !service.SessionPersistence || service.Scheduler != lbapi.WeightedRoundRobin || service.HealthCheck.Interval != 10 {
+				if !service.SessionPersistence || !service.ForwardedProto || service.Scheduler != lbapi.WeightedRoundRobin || service.HealthCheck.Interval != 10 {
 					return fmt.Errorf("the backend service is %+v", service)
 				}
 				return nil

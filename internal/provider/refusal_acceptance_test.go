@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -143,21 +144,20 @@ func TestDeletingWhatIsInUseNamesItsUserWhenTimeIsUp(t *testing.T) {
 	lb := acctest.Start(t)
 	port := lb.FreePort()
 	service := lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"http\"\n  port = 80\n  timeouts = { delete = \"1s\" }\n}\n")
-	var listener string
+	var serviceID, listener string
 	acctest.Run(t,
-		resource.TestStep{Config: service},
+		resource.TestStep{Config: service, Check: func(state *terraform.State) error {
+			serviceID = state.RootModule().Resources["alb_backend_service.web"].Primary.ID
+			return nil
+		}},
 		resource.TestStep{
 			PreConfig: func() {
 				balancers, err := lb.LoadBalancers(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
-				services, err := lb.BackendServices(t.Context())
-				if err != nil || len(services) != 1 {
-					t.Fatalf("%d backend services, %v", len(services), err)
-				}
 				listener, err = lb.CreateListener(t.Context(), lbapi.CreateListener{
-					Name: new("stranger"), LoadBalancerID: &balancers[0].ID, Protocol: new(lbapi.HTTP), Port: &port, BackendServiceID: &services[0].ID,
+					Name: new("stranger"), LoadBalancerID: &balancers[0].ID, Protocol: new(lbapi.HTTP), Port: &port, BackendServiceID: &serviceID,
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -173,6 +173,23 @@ func TestDeletingWhatIsInUseNamesItsUserWhenTimeIsUp(t *testing.T) {
 				}
 			},
 			Config: lb.Configuration(""),
+		},
+	)
+}
+
+func TestAGroupWhoseServersAreRefusedIsNotLost(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	group := func(address string) string {
+		return lb.Configuration(fmt.Sprintf(oneGroup, fmt.Sprintf("servers = { a = { address = %q } }", address)))
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: group("8.8.8.8"), ExpectError: inWords(`Attribute "servers["a"].address":`)},
+		resource.TestStep{ // the group is in the state, so it is replaced and not made a second time
+			Config: group("10.0.0.1"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate),
+			}},
 		},
 	)
 }

@@ -50,14 +50,6 @@ func (c *Client) CreateBackendService(ctx context.Context, spec lbapi.CreateBack
 	return created.ID, err
 }
 
-// BackendServices lists the backend services of the region.
-func (c *Client) BackendServices(ctx context.Context) ([]lbapi.BackendService, error) {
-	return list(ctx, c, "list backend services", lbapi.BackendServices,
-		func(page lbapi.BackendServiceList) ([]lbapi.BackendService, int) {
-			return page.BackendServices, page.TotalCount
-		})
-}
-
 // BackendService reads a backend service.
 func (c *Client) BackendService(ctx context.Context, id string) (lbapi.BackendService, error) {
 	read, err := object[lbapi.BackendServiceResult](ctx, c, lbapi.BackendServices, "backend service", id)
