@@ -73,7 +73,7 @@ func (n *node) Prepare(ctx context.Context, next *snapshot.Snapshot) (control.Pr
 	for _, failure := range failures {
 		if !failing[failure.ListenerID] {
 			prepared.Abort()
-			return nil, &control.PortError{ListenerID: failure.ListenerID, Address: failure.Address, Err: failure}
+			return nil, &control.PortError{ListenerID: failure.ListenerID, Address: failure.Address, Err: failure.Err}
 		}
 	}
 	return prepared, nil

@@ -65,6 +65,11 @@ func (s *HealthCheckSpec) Violations() []Detail {
 		found.add("healthCheckSpec.protocol", "must be given")
 		return found
 	}
+	if *s.Protocol == "" {
+		// What a read shows for checking that is off is no way to turn it off.
+		found.add("healthCheckSpec.protocol", "must not be empty; closeHealthCheck turns checking off")
+		return found
+	}
 	given := map[string]bool{
 		"healthCheckSpec.httpVersion": s.HTTPVersion != nil,
 		"healthCheckSpec.httpDomain":  s.Domain != nil,

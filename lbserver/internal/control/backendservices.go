@@ -73,7 +73,7 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err := invalidProtocol(object.Protocol, lbapi.BackendServiceProtocols()); err != nil {
 		return nil, err
 	}
-	if err := invalid(append(specViolations(body.HealthCheck), object.Violations()...)...); err != nil {
+	if err := invalid(append(body.HealthCheck.Violations(), object.Violations()...)...); err != nil {
 		return nil, err
 	}
 	loadBalancer, err := change.loadBalancer(object.LoadBalancerID)
@@ -139,18 +139,9 @@ func patchHealthCheck(object *lbapi.BackendService, body *lbapi.PatchBackendServ
 		object.HealthCheck = lbapi.HealthCheck{}
 	case body.HealthCheck != nil:
 		object.HealthCheck = body.HealthCheck.Apply(object.HealthCheck)
-		return specViolations(body.HealthCheck)
+		return body.HealthCheck.Violations()
 	}
 	return nil
-}
-
-// specViolations judges a spec by itself. An empty protocol is what a read
-// shows for checking that is off; it is not a way to turn it off.
-func specViolations(spec *lbapi.HealthCheckSpec) []lbapi.Detail {
-	if spec.Protocol != nil && *spec.Protocol == "" {
-		return []lbapi.Detail{detail("healthCheckSpec.protocol", "must not be empty; closeHealthCheck turns checking off")}
-	}
-	return spec.Violations()
 }
 
 func deleteBackendService(c *call, change *change) (any, error) {
