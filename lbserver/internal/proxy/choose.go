@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
 // stickiness is what the persistence cookie of a request says.
@@ -70,15 +71,16 @@ func (x *exchange) reachServer(preferred int, fresh bool) bool {
 			return false
 		}
 		endpoint := x.eligible.Servers[index]
-		endpoint.InFlight.Add(1)
+		x.count(endpoint)
 		server, err := x.connect(endpoint, fresh)
 		if err == nil {
 			endpoint.Counters.Requests.Add(1)
-			x.endpoint, x.server = endpoint, server
+			x.server = server
 			x.c.attach(server)
 			return true
 		}
-		endpoint.InFlight.Add(-1)
+		x.uncount()
+		x.endpoint = nil
 		endpoint.Counters.ConnectErrors.Add(1)
 		x.noteUnreached(err)
 		x.tried = append(x.tried, index)
@@ -137,5 +139,19 @@ func (x *exchange) keepServer() {
 func (x *exchange) endServer() {
 	x.c.detach()
 	x.server = nil
-	x.endpoint.InFlight.Add(-1)
+	x.uncount()
+}
+
+// count makes endpoint the one that has the request.
+func (x *exchange) count(endpoint *service.Endpoint) {
+	endpoint.InFlight.Add(1)
+	x.endpoint, x.counted = endpoint, true
+}
+
+// uncount ends the request's count on its server, if it is counted.
+func (x *exchange) uncount() {
+	if x.counted {
+		x.counted = false
+		x.endpoint.InFlight.Add(-1)
+	}
 }

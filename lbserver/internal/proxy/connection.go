@@ -150,6 +150,8 @@ func (c *connection) exchange() (keep bool) {
 		if cause := recover(); cause != nil {
 			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.requestID,
 				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
+			c.abandon()
+			x.uncount()
 			keep = false // and x, which may be in any state, is left to the garbage collector
 		}
 	}()

@@ -54,7 +54,8 @@ type exchange struct {
 	upload      upload
 
 	eligible *service.Eligible
-	endpoint *service.Endpoint // has the request; its InFlight counts it
+	endpoint *service.Endpoint // has, or had, the request
+	counted  bool              // endpoint's InFlight counts the request
 	tried    []int             // indices of eligible.Servers that could not be reached
 	server   serverConnection
 	// writeBroken tells that the server did not take the whole request.
@@ -96,18 +97,8 @@ func (e *exchanges) put(x *exchange) { e.pool.Put(x) }
 // run carries one request on c, of which the first bytes are there, and reports whether another may follow.
 func (x *exchange) run(p *Proxy, c *connection) (keep bool) {
 	x.begin(p, c)
-	counters := c.listener.Counters
-	counters.Requests.Add(1)
-	counters.InFlight.Add(1)
-	if x.readHead() {
-		keep = x.forward()
-	}
-	if !x.joinUpload() {
-		keep = false
-	}
-	x.dropServer()
-	counters.InFlight.Add(-1)
-	x.finish(counters)
+	keep = x.carry()
+	x.finish(c.listener.Counters)
 	if !keep && x.linger {
 		if c.input.bytes == nil {
 			c.input.bytes = p.buffers.get(smallBuffer)
@@ -115,6 +106,22 @@ func (x *exchange) run(p *Proxy, c *connection) (keep bool) {
 		c.stream.Linger(c.input.bytes, lingerLimit, lingerTimeout, x.now())
 	}
 	x.reset()
+	return keep
+}
+
+// carry reads the request, has it answered and lets go of the server, whose connection may have been kept.
+func (x *exchange) carry() (keep bool) {
+	counters := x.c.listener.Counters
+	counters.Requests.Add(1)
+	counters.InFlight.Add(1)
+	defer counters.InFlight.Add(-1)
+	if x.readHead() {
+		keep = x.forward()
+	}
+	if !x.joinUpload() {
+		keep = false
+	}
+	x.dropServer()
 	return keep
 }
 

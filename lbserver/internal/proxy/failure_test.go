@@ -288,3 +288,24 @@ func TestServerKilledInMidLoadCostsNoGet(t *testing.T) {
 	}
 	clients.Wait()
 }
+
+func TestPanicCostsOneConnectionAndNoCount(t *testing.T) {
+	var panics atomic.Bool
+	panics.Store(true)
+	b := newBedWith(t, proxy.Config{Dial: func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+		if panics.Load() {
+			panic("a bug")
+		}
+		return (&net.Dialer{}).DialTCP(ctx, "tcp", netip.AddrPort{}, address)
+	}}, named(t, "a"))
+	c := b.dial()
+	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.expectClosed()
+	panics.Store(false)
+	if _, body := b.dial().get("/"); body != "a" {
+		t.Errorf("after a panic on another connection: %q", body)
+	}
+	eventually(t, "no request in flight", func() bool {
+		return b.counters().InFlight.Load() == 0 && b.service().Eligible().Servers[0].InFlight.Load() == 0
+	})
+}
