@@ -194,7 +194,7 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // only its number was wanted
+	defer listener.Close()
 	address, ok := listener.Addr().(*net.TCPAddr)
 	if !ok {
 		t.Fatalf("%v is no TCP address", listener.Addr())
@@ -227,7 +227,7 @@ type reply struct {
 }
 
 func (v *visitor) try(ctx context.Context, url string) (reply, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return reply{}, err
 	}

@@ -253,12 +253,12 @@ func (s *Server) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		s.drain()
+		s.drain() //nolint:contextcheck // ctx has ended; draining has its own time
 	case <-s.closed:
 	case err = <-failed:
 	}
 	stopBackground()
-	err = errors.Join(err, s.Close())
+	err = errors.Join(err, s.Close()) //nolint:contextcheck // ctx has ended; closing has its own time
 	owned.Wait()
 	s.log.Info("lbserver has stopped")
 	return err

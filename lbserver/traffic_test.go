@@ -120,7 +120,7 @@ func TestCookiesThatAreNotOursAreScheduledAnew(t *testing.T) {
 	for name, value := range values {
 		seen := map[string]bool{}
 		for range 2 {
-			request := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil))(t)
+			request := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, http.NoBody))(t)
 			request.Header.Set("Cookie", ours.Name+"="+value)
 			response := must(anonymous.http.Do(request))(t)
 			_ = response.Body.Close()

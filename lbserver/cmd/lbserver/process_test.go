@@ -184,7 +184,7 @@ func webServer(t *testing.T) *sampleserver.Server {
 
 func get(t *testing.T, url string) (status int, body string, err error) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestAPortTakenAtStartUpIsReportedAndTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer thief.Close() //nolint:errcheck // closed below; this is for a test that fails before
+	defer thief.Close()
 
 	second := mustLaunch(t, directory)
 	status, body, err := get(t, second.operations+"/readyz")
