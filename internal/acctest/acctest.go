@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"go.uber.org/goleak"
 
 	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
@@ -20,13 +21,18 @@ import (
 const terraformPath = "TF_ACC_TERRAFORM_PATH"
 
 // Main runs the tests of a package against the Terraform that TF_ACC_TERRAFORM_PATH names, else the terraform or tofu in
-// PATH. Without any, the tests fail: none is skipped.
+// PATH. Without any, the tests fail: none is skipped. They fail as well when they leave goroutines behind.
 func Main(m *testing.M) int {
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "acceptance tests:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "acceptance tests left goroutines behind:", err)
+		return 1
+	}
+	return code
 }
 
 func setUp() error {
