@@ -133,6 +133,25 @@ func TestCookiesThatAreNotOursAreScheduledAnew(t *testing.T) {
 	}
 }
 
+// A browser keeps its cookie when persistence is turned off; the servers have no business with it.
+func TestTheServersDoNotSeeACookieThatIsLeftOver(t *testing.T) {
+	t.Parallel()
+	s := start(t, testConfig(t)).site([]lbapi.RegisterServer{spec(t, webServers(t, 1)[0], 1)}, sticky(0))
+	browser := newVisitor(t, true)
+	if got := browser.get(s.url); len(got.Cookies()) != 1 {
+		t.Fatalf("want a cookie, got %v", got.Cookies())
+	}
+	off := lbapi.PatchBackendService{SessionPersistence: new(false)}
+	if err := s.PatchBackendService(t.Context(), s.backendServiceID, off); err != nil {
+		t.Fatal(err)
+	}
+	got := browser.get(s.url + "/echo")
+	wantNoCookieAtServer(t, got.body)
+	if len(got.Cookies()) != 0 {
+		t.Errorf("persistence is off, and yet %v came", got.Cookies())
+	}
+}
+
 func TestServerKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	servers := webServers(t, 3)

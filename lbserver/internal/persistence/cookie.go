@@ -65,7 +65,7 @@ func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, er
 	if keys.current.secret == nil {
 		return nil, fmt.Errorf("prepare the session persistence cookie of backend service %s: there are no keys yet", backendServiceID)
 	}
-	c := &Cookie{name: nameOf(backendServiceID), backendService: []byte(backendServiceID), timeout: timeout}
+	c := &Cookie{name: NameOf(backendServiceID), backendService: []byte(backendServiceID), timeout: timeout}
 	for i, key := range []key{keys.current, keys.previous} {
 		if i > 0 && key.secret == nil {
 			break
@@ -79,13 +79,14 @@ func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, er
 	return c, nil
 }
 
-// nameOf tells the cookies of two backend services behind one host apart.
-func nameOf(backendServiceID string) string {
+// NameOf is the name of a backend service's cookie, "ALB_" and 8 letters and digits derived from the service's id, so that
+// the cookies of two backend services behind one host are told apart.
+func NameOf(backendServiceID string) string {
 	digest := sha256.Sum256([]byte(backendServiceID))
 	return "ALB_" + base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(digest[:5])
 }
 
-// Name returns the cookie's name, "ALB_" and 8 letters and digits derived from the backend service's id.
+// Name returns the cookie's name; see NameOf.
 func (c *Cookie) Name() string { return c.name }
 
 // Seal appends a fresh value that names the server (1 to MaxServerIDLength bytes of id) to dst.

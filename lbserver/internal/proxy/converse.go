@@ -149,13 +149,11 @@ func (x *exchange) deliver() (keep bool) {
 // renderResponse puts the response's head as the client gets it into out.
 func (x *exchange) renderResponse(head []byte, keep bool) {
 	rewrite := http1.ResponseRewrite{
-		SetCookie: x.setCookie(),
-		Method:    x.request.Method,
-		Version10: x.request.Version10,
-		KeepAlive: keep,
-	}
-	if x.eligible.Cookie != nil {
-		rewrite.CookieName = x.eligible.Cookie.Name()
+		CookieName: x.eligible.CookieName,
+		SetCookie:  x.setCookie(),
+		Method:     x.request.Method,
+		Version10:  x.request.Version10,
+		KeepAlive:  keep,
 	}
 	x.out = x.response.AppendTo(x.out[:0], head, &rewrite)
 	x.input.use(x.response.Length())

@@ -294,13 +294,11 @@ func (x *exchange) forward() (keep bool) {
 // render makes the request as the server gets it, with what of its body is there.
 func (x *exchange) render() error {
 	rewrite := http1.RequestRewrite{
+		CookieName:    x.eligible.CookieName,
 		ClientAddress: x.c.clientText,
 		Forwarded:     x.c.forwardedFields(x.eligible.Config),
 		ForwardedHost: x.eligible.Object.ForwardedHost,
 		DefaultHost:   x.c.defaultHost,
-	}
-	if x.eligible.Cookie != nil {
-		rewrite.CookieName = x.eligible.Cookie.Name()
 	}
 	x.out = x.request.AppendTo(x.proxy.buffers.get(mediumBuffer)[:0], x.head, &rewrite)
 	var err error

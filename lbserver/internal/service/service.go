@@ -40,6 +40,9 @@ type Config struct {
 	Object *lbapi.BackendService
 	// VIP is the address of the load balancer, for X-Forwarded-LBIP.
 	VIP netip.Addr
+	// CookieName is the name of the persistence cookie, on or off: browsers keep theirs when persistence is turned off, and
+	// the servers must not see it even then.
+	CookieName string
 	// Cookie reads the persistence cookie; nil while persistence is off.
 	Cookie    *persistence.Cookie
 	Endpoints []*Endpoint // every server of the group whose address is known, by server id
