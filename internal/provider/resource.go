@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -72,8 +73,12 @@ func (r *baseResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if id == "" {
 		var err error
 		if id, err = r.api.onlyLoadBalancer(ctx); err != nil {
+			if _, ok := errors.AsType[*client.CallError](err); ok {
+				resp.Diagnostics.AddError("The control API cannot be asked", capitalized(err.Error())+".")
+				return
+			}
 			resp.Diagnostics.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
-				"\"load_balancer_id\", and the one load balancer of the region could not be taken: %s.", err))
+				"\"load_balancer_id\", and there is not one that goes without saying: %s.", err))
 			return
 		}
 	}
