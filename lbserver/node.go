@@ -163,6 +163,7 @@ func (n *node) reopenAccessLog() error { return n.accessLog.Reopen() }
 func (n *node) close() error {
 	n.proxy.Close()
 	n.checks.Close()
+	n.services.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), accessLogStopTimeout)
 	defer cancel()
 	return n.accessLog.Close(ctx)

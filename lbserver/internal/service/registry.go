@@ -120,6 +120,14 @@ func (c *Change) Apply() {
 	}
 }
 
+// Close closes the connections to servers that are idle, and those that requests in flight give back. The registry is of no
+// use afterwards.
+func (r *Registry) Close() {
+	for _, live := range r.Services() {
+		closePools(live.Eligible().Endpoints)
+	}
+}
+
 func closePools(endpoints []*Endpoint) {
 	for _, endpoint := range endpoints {
 		endpoint.Pool.Close()
