@@ -30,43 +30,43 @@ const patience = 20 * time.Second
 // balancer is a running lbserver with a client of its API.
 type balancer struct {
 	*client.Client
-	t              *testing.T
+	t              testing.TB
 	server         *lbserver.Server
 	config         lbserver.Config
 	loadBalancerID string
 	stop           func() error // drains; a second call does nothing
 }
 
-func testConfig(t *testing.T) lbserver.Config {
-	t.Helper()
+func testConfig(tb testing.TB) lbserver.Config {
+	tb.Helper()
 	config := lbserver.DefaultConfig()
 	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
-	config.DataDir = filepath.Join(t.TempDir(), "data")
+	config.DataDir = filepath.Join(tb.TempDir(), "data")
 	config.CheckSpeedup = 50 // 5 s become 100 ms
 	config.DrainTimeout = 5 * time.Second
 	config.Log = slog.New(slog.DiscardHandler)
 	return config
 }
 
-func start(t *testing.T, config lbserver.Config) *balancer {
-	t.Helper()
+func start(tb testing.TB, config lbserver.Config) *balancer {
+	tb.Helper()
 	server, err := lbserver.New(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
-	b := &balancer{t: t, server: server, config: config}
+	b := &balancer{t: tb, server: server, config: config}
 	b.stop = func() error {
 		cancel()
 		err := <-done
 		done <- nil
 		return err
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := b.stop(); err != nil {
-			t.Errorf("stop lbserver: %v", err)
+			tb.Errorf("stop lbserver: %v", err)
 		}
 	})
 	b.connect()
@@ -84,59 +84,59 @@ func (b *balancer) connect() {
 	b.loadBalancerID = loadBalancers[0].ID
 }
 
-func newClient(t *testing.T, endpoint, accessKey, secretKey string) *client.Client {
-	t.Helper()
+func newClient(tb testing.TB, endpoint, accessKey, secretKey string) *client.Client {
+	tb.Helper()
 	made, err := client.New(client.Config{
 		Endpoint: endpoint, Region: "local", AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(made.Close)
+	tb.Cleanup(made.Close)
 	return made
 }
 
 // must is for calls that have to succeed.
-func must[T any](value T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return value
 	}
 }
 
 // webServers starts sample servers called a, b, c ….
-func webServers(t *testing.T, count int) []*sampleserver.Server {
-	t.Helper()
+func webServers(tb testing.TB, count int) []*sampleserver.Server {
+	tb.Helper()
 	servers := make([]*sampleserver.Server, count)
 	for i := range servers {
-		servers[i] = webServer(t, string(rune('a'+i)), "127.0.0.1:0")
+		servers[i] = webServer(tb, string(rune('a'+i)), "127.0.0.1:0")
 	}
 	return servers
 }
 
-func webServer(t *testing.T, name, address string) *sampleserver.Server {
-	t.Helper()
+func webServer(tb testing.TB, name, address string) *sampleserver.Server {
+	tb.Helper()
 	server, err := sampleserver.Start(context.Background(), name, address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = server.Close() })
+	tb.Cleanup(func() { _ = server.Close() })
 	return server
 }
 
 // spec is the registration of a sample server.
-func spec(t *testing.T, server *sampleserver.Server, weight int) lbapi.RegisterServer {
-	t.Helper()
+func spec(tb testing.TB, server *sampleserver.Server, weight int) lbapi.RegisterServer {
+	tb.Helper()
 	host, portText, err := net.SplitHostPort(server.Address())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	port, err := strconv.Atoi(portText)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return lbapi.RegisterServer{Type: new(lbapi.ServerAddress), Address: &host, Port: &port, Weight: &weight}
 }
@@ -187,34 +187,34 @@ func sticky(timeout int) func(*lbapi.CreateBackendService) {
 	}
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
+func freePort(tb testing.TB) int {
+	tb.Helper()
 	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	listener, err := config.Listen(tb.Context(), "tcp4", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer listener.Close()
 	address, ok := listener.Addr().(*net.TCPAddr)
 	if !ok {
-		t.Fatalf("%v is no TCP address", listener.Addr())
+		tb.Fatalf("%v is no TCP address", listener.Addr())
 	}
 	return address.Port
 }
 
 // visitor is an HTTP client of a site; with a jar it keeps cookies as a browser does.
 type visitor struct {
-	t    *testing.T
+	t    testing.TB
 	http *http.Client
 }
 
-func newVisitor(t *testing.T, keepsCookies bool) *visitor {
-	t.Helper()
+func newVisitor(tb testing.TB, keepsCookies bool) *visitor {
+	tb.Helper()
 	transport := &http.Transport{DisableCompression: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	v := &visitor{t: t, http: &http.Client{Transport: transport, Timeout: patience}}
+	tb.Cleanup(transport.CloseIdleConnections)
+	v := &visitor{t: tb, http: &http.Client{Transport: transport, Timeout: patience}}
 	if keepsCookies {
-		v.http.Jar = must(cookiejar.New(nil))(t)
+		v.http.Jar = must(cookiejar.New(nil))(tb)
 	}
 	return v
 }
@@ -249,12 +249,12 @@ func (v *visitor) get(url string) reply {
 }
 
 // waitFor polls until done says yes; what names it.
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
+func waitFor(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
+			tb.Fatalf("waited %s in vain for %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
