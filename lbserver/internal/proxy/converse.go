@@ -21,7 +21,7 @@ const (
 
 // converse sends the request and reads the response's head.
 func (x *exchange) converse() conversation {
-	x.server.WriteWithin(responseTimeout, x.now())
+	x.server.WriteWithin(x.proxy.responseTimeout, x.now())
 	_, err := x.server.Write(x.out)
 	if err == nil && !x.requestBody.ended {
 		x.startUpload()
@@ -69,9 +69,9 @@ func (x *exchange) readResponse() conversation {
 // awaitServer waits for bytes of the server. While the client still sends its body, the server's time does not run.
 func (x *exchange) awaitServer() error {
 	for {
-		x.server.ReadWithin(responseTimeout, x.now())
+		x.server.ReadWithin(x.proxy.responseTimeout, x.now())
 		err := x.input.fill(x.server)
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || x.upload.endedBefore(x.now().Add(-responseTimeout)) {
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || x.upload.endedBefore(x.now().Add(-x.proxy.responseTimeout)) {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return x.fail(504, fmt.Sprintf("the server did not answer within %s", responseTimeout))
+		return x.fail(504, fmt.Sprintf("the server did not answer within %s", x.proxy.responseTimeout))
 	case heard:
 		return x.fail(502, "the server closed the connection within the head of its response")
 	case x.server.Reused() && !x.resent && !x.upload.started() && x.requestBody.ended && x.request.Method.Idempotent():
@@ -197,7 +197,7 @@ func (x *exchange) sendResponse() bool {
 // readBody reads more of the response's body. The end of the connection ends a body until close.
 func (x *exchange) readBody() error {
 	x.input.compact()
-	x.server.ReadWithin(responseTimeout, x.now())
+	x.server.ReadWithin(x.proxy.responseTimeout, x.now())
 	err := x.input.fill(x.server)
 	if ended(err) && x.responseBody.framing == http1.FramingUntilClose {
 		x.responseBody.ended = true

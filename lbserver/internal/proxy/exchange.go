@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -17,16 +18,16 @@ import (
 // Timeouts of the data plane. The idle timeout, which also bounds each read and write of a body on the client's side, is
 // the listener's.
 const (
-	// headTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s).
-	headTimeout = 10 * time.Second
+	// defaultHeadTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s).
+	defaultHeadTimeout = 10 * time.Second
 	// connectTimeout bounds one attempt to connect to a server; a healthy one on the same network answers in milliseconds,
 	// and a lost SYN is repeated after 1 and 3 s. HAProxy's manual recommends the same 5 s.
 	connectTimeout = 5 * time.Second
 	// connectBudget bounds all attempts to connect for one request.
 	connectBudget = 10 * time.Second
-	// responseTimeout bounds the wait for a response head, and for each further read and write on the server's side: nginx's
-	// default (proxy_read_timeout), and the idle timeout that listeners start with.
-	responseTimeout = 60 * time.Second
+	// defaultResponseTimeout bounds the wait for a response head, and for each further read and write on the server's side:
+	// nginx's default (proxy_read_timeout), and the idle timeout that listeners start with.
+	defaultResponseTimeout = 60 * time.Second
 	// lingerTimeout and lingerLimit bound how long, and for how many bytes, a connection closed early drains what its
 	// client still sends, so that the client can read its answer.
 	lingerTimeout = 2 * time.Second
@@ -225,11 +226,11 @@ func (x *exchange) readHead() bool {
 		if in.full() {
 			x.growInput(in)
 		}
-		x.c.stream.ReadWithin(max(headTimeout-x.now().Sub(x.begun), time.Millisecond), x.now())
+		x.c.stream.ReadWithin(max(x.proxy.headTimeout-x.now().Sub(x.begun), time.Millisecond), x.now())
 		if err := in.fill(x.c.stream); err != nil {
 			x.received = int64(len(in.unread()))
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				x.answer(408, "the request head did not arrive within 10 seconds", false)
+				x.answer(408, fmt.Sprintf("the request head did not arrive within %s", x.proxy.headTimeout), false)
 				return false
 			}
 			x.failure = "the client closed the connection before the end of its request head"

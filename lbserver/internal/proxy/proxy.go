@@ -24,6 +24,11 @@ type Config struct {
 	Services func(id string) (*service.Service, bool)
 	// DrainTimeout bounds how long a listener that was turned off or deleted finishes its requests; 0 sets no limit.
 	DrainTimeout time.Duration
+	// HeadTimeout is what a client has from the first byte of a request head to its end; 0 means 10 s.
+	HeadTimeout time.Duration
+	// ResponseTimeout bounds the wait for a server's response head, and each further read and write on the server's side; 0
+	// means 60 s.
+	ResponseTimeout time.Duration
 	// AccessLog takes an entry for each request; nil logs none, at no cost.
 	AccessLog AccessLog
 	// Log takes what operators should know; nil discards it.
@@ -36,12 +41,14 @@ type Config struct {
 
 // Proxy carries traffic by the last change that was applied to it. It starts with no listeners.
 type Proxy struct {
-	services     func(id string) (*service.Service, bool)
-	drainTimeout time.Duration
-	accessLog    AccessLog
-	log          *slog.Logger
-	dial         func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
-	clock        func() time.Time
+	services        func(id string) (*service.Service, bool)
+	drainTimeout    time.Duration
+	headTimeout     time.Duration
+	responseTimeout time.Duration
+	accessLog       AccessLog
+	log             *slog.Logger
+	dial            func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
+	clock           func() time.Time
 
 	buffers   buffers
 	exchanges exchanges
@@ -72,15 +79,17 @@ type Status struct {
 // New makes a proxy without listeners.
 func New(config Config) *Proxy {
 	p := &Proxy{
-		services:     config.Services,
-		drainTimeout: config.DrainTimeout,
-		accessLog:    config.AccessLog,
-		log:          config.Log,
-		dial:         config.Dial,
-		current:      map[string]*Status{},
-		listeners:    map[string]*Listener{},
-		sockets:      map[netip.AddrPort]*socket{},
-		retired:      map[*Listener]struct{}{},
+		services:        config.Services,
+		drainTimeout:    config.DrainTimeout,
+		headTimeout:     cmp.Or(config.HeadTimeout, defaultHeadTimeout),
+		responseTimeout: cmp.Or(config.ResponseTimeout, defaultResponseTimeout),
+		accessLog:       config.AccessLog,
+		log:             config.Log,
+		dial:            config.Dial,
+		current:         map[string]*Status{},
+		listeners:       map[string]*Listener{},
+		sockets:         map[netip.AddrPort]*socket{},
+		retired:         map[*Listener]struct{}{},
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

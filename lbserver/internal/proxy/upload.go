@@ -83,7 +83,7 @@ func (x *exchange) copyRequestBody() int32 {
 			x.upload.state.Store(uploadLast)
 		}
 		if len(piece) > 0 {
-			x.server.WriteWithin(responseTimeout, x.now())
+			x.server.WriteWithin(x.proxy.responseTimeout, x.now())
 			if _, err := x.server.Write(piece); err != nil {
 				return uploadServerGone
 			}
