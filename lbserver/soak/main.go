@@ -1,0 +1,71 @@
+// Command soak runs one lbserver for a long time under mixed clients, while servers die and come back and its
+// configuration changes ten times a second. It fails when a request fails that need not have, or when lbserver does not
+// come back to the goroutines, descriptors and memory that it started with.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	// changeInterval is the time between two changes of the configuration.
+	changeInterval = 100 * time.Millisecond
+	// deathInterval is the time between the death of one server and the next.
+	deathInterval = 3 * time.Second
+	// warmUp is how long the clients run before the first measurement, so that pools and buffers have their usual size.
+	warmUp = 3 * time.Second
+	// settle bounds the wait for what the load leaves behind to go: idle connections are closed after 60 s.
+	settle = 90 * time.Second
+)
+
+func main() {
+	lbserver := flag.String("lbserver", "bin/lbserver", "the lbserver to run")
+	duration := flag.Duration("for", 10*time.Minute, "how long to run")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *lbserver, *duration)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole soak.
+func run(ctx context.Context, lbserver string, duration time.Duration) (err error) {
+	scene, err := newScene(ctx, lbserver)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scene.close()) }()
+
+	// One round of the same load first: what a long run must come back to is a server that has worked, not one that has not.
+	if err := newLoad(scene).run(ctx, warmUp); err != nil {
+		return err
+	}
+	before, err := scene.measureQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("before: %s\nrunning for %s: %d clients, a change every %s, a server dies every %s\n",
+		before, duration, clientCount(), changeInterval, deathInterval)
+
+	load := newLoad(scene)
+	if err := load.run(ctx, duration); err != nil {
+		return err
+	}
+	fmt.Println(load.report())
+	after, err := scene.waitQuiet(ctx, before)
+	fmt.Printf("after:  %s\n", after)
+	if failed := load.failures(); failed > 0 {
+		err = errors.Join(err, fmt.Errorf("%d requests failed although no server that they could be on had died", failed))
+	}
+	return err
+}
