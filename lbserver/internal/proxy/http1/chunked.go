@@ -5,6 +5,7 @@ package http1
 type Chunked struct {
 	state     chunkState
 	digits    uint8 // read of the current chunk size
+	extended  extensionState
 	extension int   // bytes read of the current chunk's extensions
 	remaining int64 // bytes of data to come in the current chunk; while its size is read, the size so far
 }
@@ -25,11 +26,12 @@ const (
 )
 
 var (
-	errChunkSize      = &Error{400, "RFC 9112, 7.1", "a chunk size is not a hexadecimal number below 2^60"}
-	errChunkLine      = &Error{400, "RFC 9112, 7.1", "a chunk's first line does not end in CR LF"}
-	errChunkExtension = &Error{400, "limit of 4 KiB, RFC 9112, 7.1.1", "a chunk extension is longer than 4 KiB or has a control character"}
-	errChunkData      = &Error{400, "RFC 9112, 7.1", "the data of a chunk is not followed by CR LF"}
-	errChunkTrailer   = &Error{400, "RFC 9112, 7.1.2", "the last chunk is followed by neither fields nor an empty line"}
+	errChunkSize          = &Error{400, "RFC 9112, 7.1", "a chunk size is not a hexadecimal number below 2^60"}
+	errChunkLine          = &Error{400, "RFC 9112, 7.1", "a chunk's first line does not end in CR LF"}
+	errChunkExtension     = &Error{400, "RFC 9112, 7.1.1", "a chunk extension is not a name with an optional value"}
+	errChunkExtensionLong = &Error{400, "limit of 4 KiB, RFC 9112, 7.1.1", "a chunk's extensions are longer than 4 KiB"}
+	errChunkData          = &Error{400, "RFC 9112, 7.1", "the data of a chunk is not followed by CR LF"}
+	errChunkTrailer       = &Error{400, "RFC 9112, 7.1.2", "the last chunk is followed by neither fields nor an empty line"}
 )
 
 // maxChunkDigits bounds a chunk size with its leading zeros: 15 hexadecimal digits can't overflow.
@@ -88,12 +90,16 @@ func (c *Chunked) step(b byte) error {
 	case chunkSize:
 		return c.stepSize(b)
 	case chunkExtension:
-		if b == '\r' {
+		end, err := c.extended.step(b)
+		if err != nil {
+			return err
+		}
+		if end {
 			c.state = chunkSizeLF
 			return nil
 		}
-		if c.extension++; c.extension > MaxChunkExtensionBytes || b < 0x20 && b != '\t' || b == 0x7f {
-			return errChunkExtension
+		if c.extension++; c.extension > MaxChunkExtensionBytes {
+			return errChunkExtensionLong
 		}
 	case chunkSizeLF:
 		if b != '\n' {
@@ -147,7 +153,7 @@ func (c *Chunked) stepSize(b byte) error {
 		c.state = chunkSizeLF
 	case b == ';':
 		c.state = chunkExtension
-		c.extension = 1
+		c.extension, c.extended = 1, extensionStart
 	default:
 		return errChunkSize
 	}
