@@ -24,6 +24,10 @@ const (
 	// kindForwarded are the fields only a load balancer may set. Clients' are removed always, and so are all spellings
 	// with "_" for "-", which CGI-like servers can't tell from the true ones.
 	kindForwarded
+	// kindFramingTwin is a field that frames a body to whoever can't tell "_" from "-", as all that hand fields on by the CGI's
+	// rule can't (RFC 3875, 4.1.18). A request with one is refused: passed on, it could mean another length to the server than
+	// it has here, and nobody sends one in good faith.
+	kindFramingTwin
 )
 
 // field is one field line by its offsets in the caller's buffer, which is at most MaxHeadBytes long.
@@ -53,6 +57,8 @@ func kindOf(name []byte) kind {
 		switch {
 		case equalFold(name, "transfer-encoding"):
 			return kindTransferEncoding
+		case equalDashed(name, "transfer-encoding"):
+			return kindFramingTwin
 		case equalFold(name, "te"):
 			return kindTE
 		case equalFold(name, "trailer"):
@@ -92,6 +98,8 @@ func kindOfC(name []byte) kind {
 		return kindConnection
 	case equalFold(name, "content-length"):
 		return kindContentLength
+	case equalDashed(name, "content-length"):
+		return kindFramingTwin
 	case equalFold(name, "cookie"):
 		return kindCookie
 	case equalFold(name, "cache-control"):

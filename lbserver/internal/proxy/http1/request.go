@@ -66,6 +66,7 @@ var (
 	errHostTwice        = &Error{400, "RFC 9112, 3.2", "Host is given more than once"}
 	errHostInvalid      = &Error{400, "RFC 9112, 3.2", "Host is not a host name or address with an optional port"}
 	errHostDiffers      = &Error{400, "RFC 9112, 3.2.2", "Host differs from the authority of the request target"}
+	errFramingTwin      = &Error{400, "RFC 9112, 6.3", "a field is named like one that frames the body, with _ for -"}
 	errAuthorityInvalid = &Error{400, "RFC 9110, 4.2", "the authority of the request target is not a host with an optional port"}
 )
 
@@ -261,6 +262,8 @@ func (r *Request) judge(buf []byte) error {
 				return errHostTwice
 			}
 			r.hostField = i
+		case kindFramingTwin:
+			return errFramingTwin
 		case kindExpect:
 			r.ExpectContinue = r.ExpectContinue || equalFold(f.value(buf), "100-continue")
 		case kindTE:
