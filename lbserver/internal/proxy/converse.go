@@ -85,7 +85,7 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 	case uploadClientSlow:
 		return x.fail(408, fmt.Sprintf("the client sent nothing of its request body for %s", x.settings.idleTimeout))
 	case uploadClientInvalid:
-		return x.fail(400, x.upload.err.Error())
+		return x.fail(statusOf(x.upload.err), x.upload.err.Error())
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -97,6 +97,14 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 	default:
 		return x.fail(502, "the server closed the connection before it answered")
 	}
+}
+
+// statusOf is what to answer to a request that breaks a rule of HTTP.
+func statusOf(err error) int {
+	if broken, ok := errors.AsType[*http1.Error](err); ok {
+		return broken.Status
+	}
+	return 400
 }
 
 func (x *exchange) fail(status int, reason string) conversation {
@@ -112,7 +120,7 @@ func (x *exchange) passInterim(n int) bool {
 		return true
 	}
 	// x.out is still wanted where the request has to be sent again, which an interim response rules out.
-	x.out = x.response.AppendTo(x.out[:0], head, &http1.ResponseRewrite{KeepAlive: true})
+	x.out = x.response.AppendTo(x.out[:0], head, &http1.ResponseRewrite{CookieName: x.eligible.CookieName, KeepAlive: true})
 	return x.writeClient(x.out)
 }
 
