@@ -13,6 +13,10 @@ type LoadBalancer struct {
 	CreatedTime      string    `json:"createdTime"`
 }
 
+// FieldDeleteProtection is the field that a refusal to delete names when protection is the reason. Unlike an object in use,
+// it does not come free by waiting.
+const FieldDeleteProtection = "deleteProtection"
+
 // PrivateIP is the address part of a load balancer.
 type PrivateIP struct {
 	// Address is the VIP on which the listeners of the load balancer bind.

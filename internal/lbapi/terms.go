@@ -24,6 +24,18 @@ func (t Terms) Attribute(field string) (string, bool) {
 	return "", false
 }
 
+// LoadBalancerTerms is the table of a load balancer's fields.
+func LoadBalancerTerms() Terms {
+	return Terms{
+		{"loadBalancerName", "name"},
+		{"description", "description"},
+		{"privateIpAddress", "address"},
+		{"subnetId", "subnet_id"},
+		{"azs", "availability_zones"},
+		{FieldDeleteProtection, "deletion_protection"},
+	}
+}
+
 // ListenerTerms is the table of a listener's fields.
 func ListenerTerms() Terms {
 	return Terms{

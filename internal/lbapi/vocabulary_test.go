@@ -117,6 +117,8 @@ func TestEveryFieldOfACallHasAnAttribute(t *testing.T) {
 		at    string
 		none  string
 	}{
+		{CreateLoadBalancer{}, LoadBalancerTerms(), "", "type"},
+		{PatchLoadBalancer{}, LoadBalancerTerms(), "", ""},
 		{CreateListener{}, ListenerTerms(), "", "action"},
 		{PatchListener{}, ListenerTerms(), "", ""},
 		{CreateBackendService{}, BackendServiceTerms(), "", ""},

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -21,10 +22,17 @@ var (
 
 func newBackendServiceResource() resource.Resource { return &backendServiceResource{} }
 
-type backendServiceResource struct{ baseResource }
+type backendServiceResource struct{ placedResource }
 
+// backendServiceModel is a backend service as the resource holds it.
 type backendServiceModel struct {
-	baseModel
+	backendServiceAttributes
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+// backendServiceAttributes are those of the backend service itself.
+type backendServiceAttributes struct {
+	placedModel
 	Protocol           types.String `tfsdk:"protocol"`
 	Port               types.Int64  `tfsdk:"port"`
 	Scheduler          types.String `tfsdk:"scheduler"`
@@ -131,5 +139,5 @@ func (r *backendServiceResource) Delete(ctx context.Context, req resource.Delete
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	r.delete(ctx, state.baseModel, "Backend service", r.api.DeleteBackendService, &resp.Diagnostics)
+	r.delete(ctx, state.baseModel, state.Timeouts, "Backend service", r.api.DeleteBackendService, &resp.Diagnostics)
 }

@@ -28,7 +28,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 		MarkdownDescription: "How traffic is given to the servers of a group: by which scheduler, with or without session " +
 			"persistence, and to which servers, by their health. Where `port` or `protocol` of a backend service that a " +
 			"listener uses may change, give it `lifecycle { create_before_destroy = true }`, so that the listener moves to the new one first.",
-		Attributes: withBaseAttributes(ctx, "backend service", map[string]schema.Attribute{
+		Attributes: withPlacedAttributes(ctx, "backend service", map[string]schema.Attribute{
 			"protocol": schema.StringAttribute{
 				MarkdownDescription: describeWords("Protocol that the servers are spoken to in", lbapi.BackendServiceProtocols().Words(), "") +
 					" Another one replaces the backend service.",

@@ -112,7 +112,8 @@ func (w wantedBackendService) patch(plan, state backendServiceModel) lbapi.Patch
 }
 
 // read takes over what the API shows. Where it cannot tell "not given" from an empty value, the state's way is kept.
-func (m *backendServiceModel) read(ctx context.Context, service lbapi.BackendService, diags *diag.Diagnostics) {
+func (m *backendServiceAttributes) read(ctx context.Context, service lbapi.BackendService, diags *diag.Diagnostics) {
+	m.ID = types.StringValue(service.ID)
 	m.Name = types.StringValue(service.Name)
 	m.Description = types.StringValue(service.Description)
 	m.LoadBalancerID = types.StringValue(service.LoadBalancerID)

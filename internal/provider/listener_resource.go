@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -28,15 +29,35 @@ var (
 
 func newListenerResource() resource.Resource { return &listenerResource{} }
 
-type listenerResource struct{ baseResource }
+type listenerResource struct{ placedResource }
 
+// listenerModel is a listener as the resource holds it.
 type listenerModel struct {
-	baseModel
+	listenerAttributes
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+// listenerAttributes are those of the listener itself.
+type listenerAttributes struct {
+	placedModel
 	Protocol         types.String `tfsdk:"protocol"`
 	Port             types.Int64  `tfsdk:"port"`
 	BackendServiceID types.String `tfsdk:"backend_service_id"`
 	IdleTimeout      types.Int64  `tfsdk:"idle_timeout"`
 	Enabled          types.Bool   `tfsdk:"enabled"`
+}
+
+// read takes over what the API shows.
+func (m *listenerAttributes) read(listener lbapi.Listener) {
+	m.ID = types.StringValue(listener.ID)
+	m.Name = types.StringValue(listener.Name)
+	m.Description = types.StringValue(listener.Description)
+	m.LoadBalancerID = types.StringValue(listener.LoadBalancerID)
+	m.Protocol = types.StringValue(lbapi.ListenerProtocols().Word(listener.Protocol))
+	m.Port = types.Int64Value(int64(listener.Port))
+	m.BackendServiceID = types.StringValue(listener.BackendServiceID)
+	m.IdleTimeout = types.Int64Value(int64(listener.IdleTimeout))
+	m.Enabled = types.BoolValue(listener.Status == lbapi.On)
 }
 
 // Metadata names the resource type.
@@ -49,7 +70,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 	idle := lbapi.IdleTimeout(lbapi.HTTP)
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A port of a load balancer. Its traffic goes to a backend service; many listeners may share one.",
-		Attributes: withBaseAttributes(ctx, "listener", map[string]schema.Attribute{
+		Attributes: withPlacedAttributes(ctx, "listener", map[string]schema.Attribute{
 			"protocol": schema.StringAttribute{
 				MarkdownDescription: describeWords("Protocol that clients speak", lbapi.ListenerProtocols().Words(), "") +
 					" It must go with that of the backend service: `http` and `https` with `http`, `tcp` and `tls` with `tcp`. " +
@@ -90,7 +111,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 
 // ModifyPlan also holds the listener's protocol against that of its backend service, when that is there and can be read.
 func (r *listenerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	r.baseResource.ModifyPlan(ctx, req, resp)
+	r.placedResource.ModifyPlan(ctx, req, resp)
 	if resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || r.api == nil {
 		return
 	}
@@ -177,14 +198,7 @@ func (r *listenerResource) Read(ctx context.Context, req resource.ReadRequest, r
 		addCallError(&resp.Diagnostics, "Listener not read", err, attributesOf(lbapi.ListenerTerms()))
 		return
 	}
-	state.Name = types.StringValue(listener.Name)
-	state.Description = types.StringValue(listener.Description)
-	state.LoadBalancerID = types.StringValue(listener.LoadBalancerID)
-	state.Protocol = types.StringValue(lbapi.ListenerProtocols().Word(listener.Protocol))
-	state.Port = types.Int64Value(int64(listener.Port))
-	state.BackendServiceID = types.StringValue(listener.BackendServiceID)
-	state.IdleTimeout = types.Int64Value(int64(listener.IdleTimeout))
-	state.Enabled = types.BoolValue(listener.Status == lbapi.On)
+	state.read(listener)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
@@ -228,7 +242,7 @@ func (r *listenerResource) Delete(ctx context.Context, req resource.DeleteReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	r.delete(ctx, state.baseModel, "Listener", r.api.DeleteListener, &resp.Diagnostics)
+	r.delete(ctx, state.baseModel, state.Timeouts, "Listener", r.api.DeleteListener, &resp.Diagnostics)
 }
 
 // idleTimeoutDefault plans the protocol's idle timeout where the configuration gives none.

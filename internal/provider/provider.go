@@ -57,7 +57,7 @@ func (p *albProvider) Metadata(_ context.Context, _ provider.MetadataRequest, re
 // Schema describes the provider's configuration.
 func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages listeners, backend services and server groups of an application load balancer through its " +
+		MarkdownDescription: "Manages application load balancers with their listeners, backend services and server groups through the " +
 			"control API (the published `lb` API, version `v1`), as [lbserver](https://github.com/alb-project/terraform-provider-alb) serves it.",
 		Attributes: map[string]schema.Attribute{
 			"endpoint": schema.StringAttribute{
@@ -143,7 +143,9 @@ func logAttempt(ctx context.Context, attempt client.Attempt) {
 
 // Resources lists the resource types.
 func (p *albProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{newListenerResource, newBackendServiceResource, newServerGroupResource}
+	return []func() resource.Resource{
+		newLoadBalancerResource, newListenerResource, newBackendServiceResource, newServerGroupResource,
+	}
 }
 
 // DataSources lists the data sources: none.

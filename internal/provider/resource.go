@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -31,7 +30,7 @@ const (
 	lastDeletePause  = 5 * time.Second
 )
 
-// baseResource is what every resource has: the connection, import by id, and a load balancer to be on.
+// baseResource is what every resource has: the connection and import by id.
 type baseResource struct {
 	api *connection
 }
@@ -54,47 +53,11 @@ func (r *baseResource) ImportState(ctx context.Context, req resource.ImportState
 	resource.ImportStatePassthroughID(ctx, path.Root("id"), req, resp)
 }
 
-// ModifyPlan settles which load balancer the resource is on.
-func (r *baseResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || r.api == nil {
-		return
-	}
-	at := path.Root("load_balancer_id")
-	var configured, prior types.String
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, at, &configured)...)
-	exists := !req.State.Raw.IsNull()
-	if exists {
-		resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &prior)...)
-	}
-	id := r.api.defaultLoadBalancerID
-	if resp.Diagnostics.HasError() || !configured.IsNull() || exists && id == "" {
-		return // what the resource says itself, or where it already is
-	}
-	if id == "" {
-		var err error
-		if id, err = r.api.onlyLoadBalancer(ctx); err != nil {
-			if _, ok := errors.AsType[*client.CallError](err); ok {
-				resp.Diagnostics.AddError("The control API cannot be asked", capitalized(err.Error())+".")
-				return
-			}
-			resp.Diagnostics.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
-				"\"load_balancer_id\", and there is not one that goes without saying: %s.", err))
-			return
-		}
-	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, id)...)
-	if exists && prior.ValueString() != id {
-		resp.RequiresReplace = append(resp.RequiresReplace, at)
-	}
-}
-
-// baseModel holds the attributes of every resource.
+// baseModel holds the attributes of every resource, but for its timeouts: those are not the object's, which data sources show too.
 type baseModel struct {
-	ID             types.String   `tfsdk:"id"`
-	Name           types.String   `tfsdk:"name"`
-	Description    types.String   `tfsdk:"description"`
-	LoadBalancerID types.String   `tfsdk:"load_balancer_id"`
-	Timeouts       timeouts.Value `tfsdk:"timeouts"`
+	ID          types.String `tfsdk:"id"`
+	Name        types.String `tfsdk:"name"`
+	Description types.String `tfsdk:"description"`
 }
 
 // withBaseAttributes adds the attributes of every resource to those of one.
@@ -115,14 +78,6 @@ func withBaseAttributes(ctx context.Context, kind string, attributes map[string]
 		Computed:            true,
 		Default:             stringdefault.StaticString(""),
 		Validators:          []validator.String{stringRule{lbapi.DescriptionRule, lbapi.InvalidDescription}},
-	}
-	attributes["load_balancer_id"] = schema.StringAttribute{
-		MarkdownDescription: fmt.Sprintf("Load balancer that the %s is on; default is the provider's `load_balancer_id`, else the one "+
-			"load balancer of the region. Another one replaces the %s.", kind, kind),
-		Optional:      true,
-		Computed:      true,
-		Validators:    []validator.String{givenRule()},
-		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
 	}
 	text := func(operation, more string) string {
 		return fmt.Sprintf("Longest time to %s the %s, as a duration such as `30s` or `5m`; default `2m`.%s", operation, kind, more)
@@ -146,9 +101,10 @@ func changed[T any](plan, state attr.Value, value T) *T {
 
 // delete removes an object of any kind within its delete timeout.
 func (r *baseResource) delete(
-	ctx context.Context, state baseModel, kind string, remove func(context.Context, string) error, diags *diag.Diagnostics,
+	ctx context.Context, state baseModel, limits timeouts.Value, kind string, remove func(context.Context, string) error,
+	diags *diag.Diagnostics,
 ) {
-	timeout, found := state.Timeouts.Delete(ctx, defaultTimeout)
+	timeout, found := limits.Delete(ctx, defaultTimeout)
 	diags.Append(found...)
 	if diags.HasError() {
 		return
@@ -170,6 +126,8 @@ func deleteUnused(ctx context.Context, remove func(context.Context) error) error
 		switch {
 		case err == nil, client.IsNotFound(err):
 			return nil
+		case client.IsProtected(err):
+			return err
 		case client.IsConflict(err):
 			inUse = err
 		case inUse == nil || ctx.Err() == nil:

@@ -68,13 +68,20 @@ func TestDeletingGivesUpWithTheContextAndNamesTheUser(t *testing.T) {
 }
 
 func TestDeletingStopsAtOnceForAnyOtherReason(t *testing.T) {
-	calls := 0
-	err := deleteUnused(t.Context(), func(context.Context) error {
-		calls++
-		return failed(lbapi.Internal, "a fault")
-	})
-	if err == nil || calls != 1 {
-		t.Errorf("%d calls, %v", calls, err)
+	for name, reason := range map[string]error{
+		"a fault":            failed(lbapi.Internal, "a fault"),
+		"a protected object": failed(lbapi.Conflict, "protected", lbapi.Detail{Field: lbapi.FieldDeleteProtection, Reason: "is protected"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			err := deleteUnused(t.Context(), func(context.Context) error {
+				calls++
+				return reason
+			})
+			if !errors.Is(err, reason) || calls != 1 {
+				t.Errorf("%d calls, %v", calls, err)
+			}
+		})
 	}
 }
 

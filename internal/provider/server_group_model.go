@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -11,8 +12,15 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
+// serverGroupModel is a server group as the resource holds it.
 type serverGroupModel struct {
-	baseModel
+	serverGroupAttributes
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
+}
+
+// serverGroupAttributes are those of the server group itself.
+type serverGroupAttributes struct {
+	placedModel
 	Type    types.String `tfsdk:"type"`
 	Servers types.Map    `tfsdk:"servers"`
 }
@@ -33,7 +41,7 @@ func serverType() types.ObjectType {
 }
 
 // knownServers takes the map apart as far as it is known: servers that are unknown as a whole are left out.
-func (m serverGroupModel) knownServers(ctx context.Context, diags *diag.Diagnostics) map[string]serverModel {
+func (m serverGroupAttributes) knownServers(ctx context.Context, diags *diag.Diagnostics) map[string]serverModel {
 	servers := make(map[string]serverModel, len(m.Servers.Elements()))
 	for name, element := range m.Servers.Elements() {
 		object, ok := element.(types.Object)
@@ -97,7 +105,8 @@ func readServer(before serverModel, is lbapi.Server) serverModel {
 }
 
 // read takes over what the API shows.
-func (m *serverGroupModel) read(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) {
+func (m *serverGroupAttributes) read(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) {
+	m.ID = types.StringValue(group.ID)
 	m.Name = types.StringValue(group.Name)
 	m.Description = types.StringValue(group.Description)
 	m.LoadBalancerID = types.StringValue(group.LoadBalancerID)

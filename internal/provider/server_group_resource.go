@@ -23,7 +23,7 @@ var (
 
 func newServerGroupResource() resource.Resource { return &serverGroupResource{} }
 
-type serverGroupResource struct{ baseResource }
+type serverGroupResource struct{ placedResource }
 
 // Metadata names the resource type.
 func (r *serverGroupResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
@@ -138,7 +138,7 @@ func (r *serverGroupResource) Delete(ctx context.Context, req resource.DeleteReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	r.delete(ctx, state.baseModel, "Server group", r.api.DeleteServerGroup, &resp.Diagnostics)
+	r.delete(ctx, state.baseModel, state.Timeouts, "Server group", r.api.DeleteServerGroup, &resp.Diagnostics)
 }
 
 // change carries a change out: servers come before others go, so that the group never has fewer than before and after.

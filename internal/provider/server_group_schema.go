@@ -24,7 +24,7 @@ func (r *serverGroupResource) Schema(ctx context.Context, _ resource.SchemaReque
 	groupTypes := []string{string(lbapi.GroupOfAddresses), string(lbapi.GroupOfInstances)}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Servers that backend services send traffic to; many backend services may share one group.",
-		Attributes: withBaseAttributes(ctx, "server group", map[string]schema.Attribute{
+		Attributes: withPlacedAttributes(ctx, "server group", map[string]schema.Attribute{
 			"type": schema.StringAttribute{
 				MarkdownDescription: describeWords("How the group names its servers: by address or by instance", groupTypes, groupTypes[0]) +
 					" Another one replaces the group.",

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -76,6 +77,14 @@ func IsNotFound(err error) bool { return hasStatus(err, lbapi.NotFound) }
 
 // IsConflict reports whether the API refused a call because of another object: in use, a taken port, a duplicate.
 func IsConflict(err error) bool { return hasStatus(err, lbapi.Conflict) }
+
+// IsProtected reports whether the API refused a deletion because the object is protected from it.
+func IsProtected(err error) bool {
+	refusal, ok := errors.AsType[*lbapi.Error](err)
+	return ok && IsConflict(err) && slices.ContainsFunc(refusal.Details, func(detail lbapi.Detail) bool {
+		return detail.Field == lbapi.FieldDeleteProtection
+	})
+}
 
 // IsQuotaExceeded reports whether the API refused a call because a quota is used up.
 func IsQuotaExceeded(err error) bool { return hasStatus(err, lbapi.QuotaExceeded) }

@@ -22,6 +22,22 @@ func (c *Client) CreateLoadBalancer(ctx context.Context, spec lbapi.CreateLoadBa
 	return created.ID, err
 }
 
+// LoadBalancer reads a load balancer.
+func (c *Client) LoadBalancer(ctx context.Context, id string) (lbapi.LoadBalancer, error) {
+	read, err := object[lbapi.LoadBalancerResult](ctx, c, lbapi.LoadBalancers, "load balancer", id)
+	return read.LoadBalancer, err
+}
+
+// PatchLoadBalancer changes a load balancer.
+func (c *Client) PatchLoadBalancer(ctx context.Context, id string, change lbapi.PatchLoadBalancer) error {
+	return patch(ctx, c, lbapi.LoadBalancers, "load balancer", id, change)
+}
+
+// DeleteLoadBalancer removes a load balancer; a conflict while anything is on it or it is protected.
+func (c *Client) DeleteLoadBalancer(ctx context.Context, id string) error {
+	return remove(ctx, c, lbapi.LoadBalancers, "load balancer", id)
+}
+
 // CreateListener makes a listener and returns its id.
 func (c *Client) CreateListener(ctx context.Context, spec lbapi.CreateListener) (string, error) {
 	created, err := create[lbapi.ListenerCreated](ctx, c, lbapi.Listeners, "listener", spec.Name, spec)

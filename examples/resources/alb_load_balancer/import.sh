@@ -1,0 +1,1 @@
+terraform import alb_load_balancer.edge alb-a2b3c4d5e6

@@ -1,0 +1,188 @@
+package provider_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver"
+)
+
+// secondAddress is a loopback address that is not the VIP of the load balancer that lbserver starts with.
+const secondAddress = "127.0.0.2"
+
+// ownLoadBalancer is a load balancer of its own, made of lines, with a chain on it whose listener has a port.
+func ownLoadBalancer(lb *acctest.LoadBalancer, port int, servers, lines string) string {
+	return lb.Configuration(fmt.Sprintf(`
+resource "alb_load_balancer" "own" {
+  name = "own"
+  %s
+}
+
+resource "alb_server_group" "web" {
+  name             = "web"
+  load_balancer_id = alb_load_balancer.own.id
+  servers          = { %s }
+}
+
+resource "alb_backend_service" "web" {
+  name             = "web"
+  load_balancer_id = alb_load_balancer.own.id
+  protocol         = "http"
+  port             = 80
+  server_group_id  = alb_server_group.web.id
+}
+
+resource "alb_listener" "web" {
+  name               = "web"
+  load_balancer_id   = alb_load_balancer.own.id
+  protocol           = "http"
+  port               = %d
+  backend_service_id = alb_backend_service.web.id
+}
+`, lines, servers, port))
+}
+
+func TestALoadBalancerTakesTrafficOnItsOwnAddress(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	port := lb.FreePort()
+	_, element := acctest.SampleServer(t, "a")
+	url := fmt.Sprintf("http://%s:%d/", secondAddress, port)
+	address := "address = \"" + secondAddress + "\"\n  "
+	serves := checkTraffic(func() error {
+		if visit := acctest.Stranger(t)(url); visit.Status != http.StatusOK || visit.Server != "a" {
+			return fmt.Errorf("%s answers %+v, want server a", url, visit)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, lb.URL(port), http.NoBody)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
+			return fmt.Errorf("the first load balancer's address answers too: %s, %w", response.Status, response.Body.Close())
+		}
+		return nil
+	})
+	known := func(attribute string, value knownvalue.Check) statecheck.StateCheck {
+		return statecheck.ExpectKnownValue("alb_load_balancer.own", tfjsonpath.New(attribute), value)
+	}
+	acctest.Run(t,
+		resource.TestStep{
+			Config: ownLoadBalancer(lb, port, "a = "+element(""), address),
+			Check:  serves,
+			ConfigStateChecks: []statecheck.StateCheck{
+				known("address", knownvalue.StringExact(secondAddress)), known("deletion_protection", knownvalue.Bool(false)),
+				known("subnet_id", knownvalue.Null()), known("availability_zones", knownvalue.SetSizeExact(0)),
+			},
+		},
+		resource.TestStep{ // in place, under the traffic
+			Config:            ownLoadBalancer(lb, port, "a = "+element(""), address+"description = \"for tests\"\n  deletion_protection = true"),
+			ConfigPlanChecks:  updates("alb_load_balancer.own"),
+			ConfigStateChecks: []statecheck.StateCheck{known("deletion_protection", knownvalue.Bool(true))},
+			Check:             serves,
+		},
+		resource.TestStep{ResourceName: "alb_load_balancer.own", ImportState: true, ImportStateVerify: true},
+		resource.TestStep{ // said before the listener is gone
+			Config:      ownLoadBalancer(lb, port, "a = "+element(""), address+"deletion_protection = true"),
+			Destroy:     true,
+			ExpectError: inWords(`The plan deletes load balancer "own"`),
+		},
+		resource.TestStep{
+			Config:      ownLoadBalancer(lb, port, "a = "+element(""), "address = \"127.0.0.3\"\n  deletion_protection = true"),
+			ExpectError: inWords(`The plan replaces load balancer "own"`),
+		},
+		resource.TestStep{
+			Config:           ownLoadBalancer(lb, port, "a = "+element(""), address),
+			ConfigPlanChecks: updates("alb_load_balancer.own"),
+			Check:            serves,
+		},
+	)
+}
+
+func TestALoadBalancerInTheCloudKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	placed := func(lines string) string {
+		return lb.Configuration("resource \"alb_load_balancer\" \"own\" {\n  name = \"own\"\n  " + lines + "\n}\n")
+	}
+	zones := knownvalue.SetExact([]knownvalue.Check{knownvalue.StringExact("zone-a"), knownvalue.StringExact("zone-b")})
+	acctest.Run(t,
+		resource.TestStep{
+			Config: placed("subnet_id = \"subnet-1\"\n  availability_zones = [\"zone-b\", \"zone-a\"]"),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("alb_load_balancer.own", tfjsonpath.New("subnet_id"), knownvalue.StringExact("subnet-1")),
+				statecheck.ExpectKnownValue("alb_load_balancer.own", tfjsonpath.New("availability_zones"), zones),
+			},
+		},
+		resource.TestStep{ // what is not written any more stays where it is
+			Config:           placed(""),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
+		resource.TestStep{
+			Config: placed("subnet_id = \"subnet-2\""),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction("alb_load_balancer.own", plancheck.ResourceActionDestroyBeforeCreate),
+			}},
+		},
+		resource.TestStep{
+			Config: placed("address = \"nowhere\""), PlanOnly: true,
+			ExpectError: inWords(`Attribute "address" must be an IPv4 or IPv6 address`),
+		},
+		resource.TestStep{Config: placed("subnet_id = \"subnet-2\"")},
+	)
+}
+
+func TestALoadBalancerThatIsUsedOrProtectedByOthersIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	ctx := t.Context()
+	configuration := lb.Configuration("resource \"alb_load_balancer\" \"own\" {\n  name = \"own\"\n  timeouts = { delete = \"1s\" }\n}\n")
+	var id, group string
+	acctest.Run(t,
+		resource.TestStep{Config: configuration, Check: func(state *terraform.State) error {
+			id = state.RootModule().Resources["alb_load_balancer.own"].Primary.ID
+			var err error
+			group, err = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: new("strangers"), LoadBalancerID: &id})
+			return err
+		}},
+		resource.TestStep{
+			Config:      lb.Configuration(""),
+			ExpectError: inWords(`is in use by server group "strangers"`),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if err := errors.Join(lb.DeleteServerGroup(ctx, group),
+					lb.PatchLoadBalancer(ctx, id, lbapi.PatchLoadBalancer{DeleteProtection: new(true)})); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config:      lb.Configuration(""), // planned without a refresh, so the API is the one to say it: at once
+			ExpectError: inWords(`is protected; turn its delete protection off first`),
+		},
+		resource.TestStep{Config: configuration, ConfigPlanChecks: updates("alb_load_balancer.own")},
+	)
+}
+
+func TestOneLoadBalancerTooManyIsAQuotaError(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t, func(config *lbserver.Config) { config.Quotas.LoadBalancers = 2 })
+	var blocks strings.Builder
+	for _, name := range []string{"one", "two"} {
+		fmt.Fprintf(&blocks, "resource \"alb_load_balancer\" %q {\n  name = %q\n}\n", name, name)
+	}
+	acctest.Run(t, resource.TestStep{
+		Config:      lb.Configuration(blocks.String()),
+		ExpectError: inWords(`this server has 2 of 2 load balancers; delete one or raise the quota`),
+	})
+}
