@@ -33,8 +33,10 @@ func quickServer(t *testing.T) string {
 	})
 }
 
-func TestSteadyStateAllocatesNothing(t *testing.T) {
-	b := newQuietBed(t, proxy.Config{DrainTimeout: patience}, quickServer(t), quickServer(t))
+func TestSteadyStateAllocatesNothing(t *testing.T) { onEachEngine(t, testSteadyStateAllocatesNothing) }
+
+func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
+	b := e.newQuietBed(t, proxy.Config{DrainTimeout: patience}, quickServer(t), quickServer(t))
 	for name, persistent := range map[string]bool{"plain": false, "with session persistence": true} {
 		t.Run(name, func(t *testing.T) {
 			b.changeService(func(s *lbapi.BackendService) {

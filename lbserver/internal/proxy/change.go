@@ -28,6 +28,9 @@ func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change
 	if p.stopped {
 		return nil, nil, errStopped
 	}
+	if err := p.startLoops(); err != nil {
+		return nil, nil, err
+	}
 	for _, object := range snapshot.Sorted(next.Listeners, func(l *lbapi.Listener) bool { return l.Protocol == lbapi.HTTP }) {
 		status := &Status{Object: object, Counters: new(Counters)}
 		if before := p.current[object.ID]; before != nil {
@@ -63,7 +66,7 @@ func (c *Change) place(ctx context.Context, status *Status, next *snapshot.Snaps
 		return nil
 	}
 	if c.proxy.sockets[status.Address] == nil && c.opened[status.Address] == nil {
-		socket, err := open(ctx, status.Address)
+		socket, err := c.proxy.open(ctx, status.Address)
 		if err != nil {
 			failure.Err = err
 			return failure
@@ -77,7 +80,7 @@ func (c *Change) place(ctx context.Context, status *Status, next *snapshot.Snaps
 // Abort closes what Prepare opened.
 func (c *Change) Abort() {
 	for _, socket := range c.opened {
-		_ = socket.bound.Close() // it has accepted nothing
+		_ = socket.port.Close() // it has accepted nothing
 	}
 }
 
@@ -131,7 +134,7 @@ func (c *Change) start(status *Status) {
 	opened := c.opened[status.Address]
 	opened.owner.Store(listener)
 	p.sockets[status.Address] = opened
-	p.work.Go(func() { opened.accept(p) })
+	opened.port.serve(opened)
 }
 
 // configure publishes the settings of a listener, where they have changed.

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
@@ -47,6 +46,8 @@ type environment interface {
 	connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error)
 	// beside runs task at the same time as the caller; wait returns when it has ended.
 	beside(task func()) (wait func())
+	// touch runs task where the connections of the environment may be touched, perhaps later. It may be called from anywhere.
+	touch(task func())
 	now() time.Time
 }
 
@@ -57,8 +58,9 @@ const (
 	phaseClosed              // closed by someone else while it was idle
 )
 
-// connection is one client's connection to a listener. It belongs to the goroutine in serve, but for phase and stream.
+// connection is one client's connection to a listener. It belongs to whoever serves it, but for phase and stream.
 type connection struct {
+	environment
 	proxy    *Proxy
 	listener *Listener
 	stream   clientConnection
@@ -78,11 +80,12 @@ type connection struct {
 	forwardedOf *service.Config
 }
 
-func newConnection(p *Proxy, listener *Listener, accepted *stream.Stream) *connection {
-	c := &connection{proxy: p, listener: listener, stream: accepted, client: accepted.RemoteAddr()}
-	c.clientText = c.client.Addr().WithZone("").AppendTo(nil)
-	c.defaultHost = accepted.LocalAddr().AppendTo(nil)
-	return c
+func newConnection(in environment, p *Proxy, listener *Listener, accepted clientConnection, client, local netip.AddrPort) *connection {
+	return &connection{
+		environment: in, proxy: p, listener: listener, stream: accepted, client: client,
+		clientText:  client.Addr().WithZone("").AppendTo(nil),
+		defaultHost: local.AppendTo(nil),
+	}
 }
 
 // attach notes the server's connection of the request under way, or closes it where the client's has been abandoned.
@@ -101,8 +104,10 @@ func (c *connection) detach() {
 	c.server = nil
 }
 
-// abandon ends the connection and what it waits for, from any goroutine.
-func (c *connection) abandon() {
+// abandon ends the connection and what it waits for. It may be called from anywhere.
+func (c *connection) abandon() { c.touch(c.abandonHere) }
+
+func (c *connection) abandonHere() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.abandoned = true
@@ -112,12 +117,23 @@ func (c *connection) abandon() {
 	}
 }
 
-// serve carries the requests of the connection until it ends.
+// closeIdle closes the connection if it is idle. It may be called from anywhere.
+func (c *connection) closeIdle() {
+	if c.phase.CompareAndSwap(phaseIdle, phaseClosed) {
+		c.touch(func() { _ = c.stream.Close() }) // nothing is lost with it
+	}
+}
+
+// end releases what the connection holds, once.
+func (c *connection) end() {
+	c.input.release(&c.proxy.buffers)
+	_ = c.stream.Close() // whatever was to be sent has been sent
+	c.listener.remove(c)
+}
+
+// serve carries the requests of the connection until it ends, on a goroutine.
 func (c *connection) serve() {
-	defer func() {
-		c.input.release(&c.proxy.buffers)
-		_ = c.stream.Close() // whatever was to be sent has been sent
-	}()
+	defer c.end()
 	for c.awaitRequest() {
 		if !c.exchange() {
 			return
@@ -138,7 +154,7 @@ func (c *connection) awaitRequest() bool {
 	if c.listener.draining.Load() {
 		return false
 	}
-	c.stream.ReadWithin(c.listener.settings.Load().idleTimeout, c.proxy.now())
+	c.stream.ReadWithin(c.listener.settings.Load().idleTimeout, c.now())
 	err := c.input.fill(c.stream)
 	return c.phase.CompareAndSwap(phaseIdle, phaseActive) && err == nil
 }
@@ -150,7 +166,7 @@ func (c *connection) exchange() (keep bool) {
 		if cause := recover(); cause != nil {
 			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.requestID,
 				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
-			c.abandon()
+			c.abandonHere()
 			x.uncount()
 			keep = false // and x, which may be in any state, is left to the garbage collector
 		}

@@ -127,10 +127,10 @@ func (x *exchange) carry() (keep bool) {
 }
 
 func (x *exchange) begin(p *Proxy, c *connection) {
-	x.environment, x.proxy, x.c = p, p, c
+	x.environment, x.proxy, x.c = c.environment, p, c
 	x.settings = c.listener.settings.Load()
 	x.request.Reset()
-	x.begun = p.now()
+	x.begun = x.now()
 }
 
 // finish counts and logs the request.

@@ -2,12 +2,12 @@ package proxy_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,7 +35,11 @@ func expectOwn(t *testing.T, response *http.Response, body string, status int) {
 }
 
 func TestBadRequestsAreRefusedAndTheConnectionClosed(t *testing.T) {
-	b := newBed(t, named(t, "a"))
+	onEachEngine(t, testBadRequestsAreRefusedAndTheConnectionClosed)
+}
+
+func testBadRequestsAreRefusedAndTheConnectionClosed(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"))
 	for name, test := range map[string]struct {
 		raw    string
 		status int
@@ -63,8 +67,12 @@ func TestBadRequestsAreRefusedAndTheConnectionClosed(t *testing.T) {
 }
 
 func TestChunkThatBreaksInMidUploadIsRefused(t *testing.T) {
+	onEachEngine(t, testChunkThatBreaksInMidUploadIsRefused)
+}
+
+func testChunkThatBreaksInMidUploadIsRefused(t *testing.T, e engine) {
 	ended := make(chan struct{})
-	b := newBed(t, rawServer(t, func(_ int, _ *net.TCPConn, reader *bufio.Reader) {
+	b := e.newBed(t, rawServer(t, func(_ int, _ *net.TCPConn, reader *bufio.Reader) {
 		io.Copy(io.Discard, reader)
 		close(ended)
 	}))
@@ -79,11 +87,15 @@ func TestChunkThatBreaksInMidUploadIsRefused(t *testing.T) {
 }
 
 func TestConnectFailureIsRetriedOnAnotherServerForEveryMethod(t *testing.T) {
+	onEachEngine(t, testConnectFailureIsRetriedOnAnotherServerForEveryMethod)
+}
+
+func testConnectFailureIsRetriedOnAnotherServerForEveryMethod(t *testing.T, e engine) {
 	echo := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Write(body)
 	})
-	b := newBed(t, refusing(t), echo, refusing(t))
+	b := e.newBed(t, refusing(t), echo, refusing(t))
 	c := b.dial()
 	for i := range 6 {
 		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
@@ -96,8 +108,10 @@ func TestConnectFailureIsRetriedOnAnotherServerForEveryMethod(t *testing.T) {
 	}
 }
 
-func TestNoServerAnswers(t *testing.T) {
-	b := newBed(t, refusing(t), refusing(t))
+func TestNoServerAnswers(t *testing.T) { onEachEngine(t, testNoServerAnswers) }
+
+func testNoServerAnswers(t *testing.T, e engine) {
+	b := e.newBed(t, refusing(t), refusing(t))
 	c := b.dial()
 	response, body := c.get("/")
 	expectOwn(t, response, body, 502)
@@ -113,15 +127,21 @@ func TestNoServerAnswers(t *testing.T) {
 	expectOwn(t, response, body, 503)
 }
 
-func TestConnectTimeoutIs504(t *testing.T) {
-	b := newBedWith(t, proxy.Config{Dial: func(context.Context, netip.AddrPort) (*net.TCPConn, error) {
-		return nil, &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
+func TestConnectTimeoutIs504(t *testing.T) { onEachEngine(t, testConnectTimeoutIs504) }
+
+func testConnectTimeoutIs504(t *testing.T, e engine) {
+	b := e.newBedWith(t, proxy.Config{Reach: func(netip.AddrPort) (netip.AddrPort, error) {
+		return netip.AddrPort{}, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	}}, refusing(t))
 	response, body := b.dial().get("/")
 	expectOwn(t, response, body, 504)
 }
 
 func TestResponsesThatBreakARuleAre502(t *testing.T) {
+	onEachEngine(t, testResponsesThatBreakARuleAre502)
+}
+
+func testResponsesThatBreakARuleAre502(t *testing.T, e engine) {
 	for name, raw := range map[string]string{
 		"no http":             "hello\r\n\r\n",
 		"two lengths":         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
@@ -132,7 +152,7 @@ func TestResponsesThatBreakARuleAre502(t *testing.T) {
 		"interim without end": strings.Repeat("HTTP/1.1 102 Wait\r\n\r\n", 40),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+			b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
 				io.WriteString(connection, raw)
 			}))
@@ -171,8 +191,12 @@ func closingServer(t *testing.T, requests *atomic.Int32) string {
 }
 
 func TestStaleConnectionIsRetriedForIdempotentMethodsOnly(t *testing.T) {
+	onEachEngine(t, testStaleConnectionIsRetriedForIdempotentMethodsOnly)
+}
+
+func testStaleConnectionIsRetriedForIdempotentMethodsOnly(t *testing.T, e engine) {
 	var requests atomic.Int32
-	b := newBed(t, closingServer(t, &requests))
+	b := e.newBed(t, closingServer(t, &requests))
 	c := b.dial()
 	for range 4 {
 		if response, body := c.get("/"); response.StatusCode != 200 || body != "ok" {
@@ -193,8 +217,12 @@ func TestStaleConnectionIsRetriedForIdempotentMethodsOnly(t *testing.T) {
 }
 
 func TestConnectionClosedWhileIdleIsNotedBeforeItIsUsed(t *testing.T) {
+	onEachEngine(t, testConnectionClosedWhileIdleIsNotedBeforeItIsUsed)
+}
+
+func testConnectionClosedWhileIdleIsNotedBeforeItIsUsed(t *testing.T, e engine) {
 	closed := make(chan struct{}, 1)
-	b := newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+	b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 		readHead(reader)
 		io.ReadFull(reader, make([]byte, 5))
 		io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -212,7 +240,11 @@ func TestConnectionClosedWhileIdleIsNotedBeforeItIsUsed(t *testing.T) {
 }
 
 func TestBytesBehindAResponseReachNobody(t *testing.T) {
-	b := newBed(t, rawServer(t, func(number int, connection *net.TCPConn, reader *bufio.Reader) {
+	onEachEngine(t, testBytesBehindAResponseReachNobody)
+}
+
+func testBytesBehindAResponseReachNobody(t *testing.T, e engine) {
+	b := e.newBed(t, rawServer(t, func(number int, connection *net.TCPConn, reader *bufio.Reader) {
 		for readHead(reader) != "" {
 			fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%dHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", number)
 		}
@@ -226,12 +258,16 @@ func TestBytesBehindAResponseReachNobody(t *testing.T) {
 }
 
 func TestResponseThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+	onEachEngine(t, testResponseThatBreaksOffIsNotTakenForWhole)
+}
+
+func testResponseThatBreaksOffIsNotTakenForWhole(t *testing.T, e engine) {
 	for name, head := range map[string]string{
 		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome",
 		"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+			b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
 				io.WriteString(connection, head)
 			}))
@@ -253,6 +289,10 @@ func TestResponseThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 }
 
 func TestServerKilledInMidLoadCostsNoGet(t *testing.T) {
+	onEachEngine(t, testServerKilledInMidLoadCostsNoGet)
+}
+
+func testServerKilledInMidLoadCostsNoGet(t *testing.T, e engine) {
 	var open sync.Map
 	var down atomic.Bool
 	dying := rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
@@ -262,11 +302,11 @@ func TestServerKilledInMidLoadCostsNoGet(t *testing.T) {
 		}
 	})
 	refused := refusing(t)
-	b := newBedWith(t, proxy.Config{Dial: func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+	b := e.newBedWith(t, proxy.Config{Reach: func(address netip.AddrPort) (netip.AddrPort, error) {
 		if down.Load() && address.String() == dying {
 			address = netip.MustParseAddrPort(refused)
 		}
-		return (&net.Dialer{}).DialTCP(ctx, "tcp", netip.AddrPort{}, address)
+		return address, nil
 	}}, dying, named(t, "ok"))
 	var clients sync.WaitGroup
 	for range 8 {
@@ -290,13 +330,17 @@ func TestServerKilledInMidLoadCostsNoGet(t *testing.T) {
 }
 
 func TestPanicCostsOneConnectionAndNoCount(t *testing.T) {
+	onEachEngine(t, testPanicCostsOneConnectionAndNoCount)
+}
+
+func testPanicCostsOneConnectionAndNoCount(t *testing.T, e engine) {
 	var panics atomic.Bool
 	panics.Store(true)
-	b := newBedWith(t, proxy.Config{Dial: func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
+	b := e.newBedWith(t, proxy.Config{Reach: func(address netip.AddrPort) (netip.AddrPort, error) {
 		if panics.Load() {
 			panic("a bug")
 		}
-		return (&net.Dialer{}).DialTCP(ctx, "tcp", netip.AddrPort{}, address)
+		return address, nil
 	}}, named(t, "a"))
 	c := b.dial()
 	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

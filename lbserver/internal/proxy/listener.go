@@ -47,6 +47,7 @@ func (l *Listener) add(c *connection) bool {
 		return false
 	}
 	l.connections[c] = struct{}{}
+	l.proxy.work.Add(1)
 	l.Counters.Connections.Add(1)
 	l.Counters.ActiveConnections.Add(1)
 	return true
@@ -59,8 +60,9 @@ func (l *Listener) remove(c *connection) {
 	l.mu.Unlock()
 	l.Counters.ActiveConnections.Add(-1)
 	if empty && l.draining.Load() {
-		l.proxy.drained(l)
+		l.proxy.work.Go(func() { l.proxy.drained(l) }) // not here: it may wait for a change to be made
 	}
+	l.proxy.work.Done()
 }
 
 // drain closes the idle connections at once, has the others close after their request, and closes what is left after the
@@ -74,9 +76,7 @@ func (l *Listener) drain(timeout time.Duration) {
 	}
 	l.mu.Unlock()
 	for _, c := range open {
-		if c.phase.CompareAndSwap(phaseIdle, phaseClosed) {
-			_ = c.stream.Close() // idle: nothing is lost with it
-		}
+		c.closeIdle()
 	}
 	if len(open) == 0 {
 		l.proxy.drained(l)
@@ -113,8 +113,16 @@ func (l *Listener) stopTimer() {
 // socket is a bound port. Its accepted connections go to the listener that owns it now, so that a port that passes from
 // one listener to another is never closed between them.
 type socket struct {
-	bound *net.TCPListener
+	port  port
 	owner atomic.Pointer[Listener]
+}
+
+// port is an open port.
+type port interface {
+	// serve takes connections for the socket's owner until Close. It is called once.
+	serve(s *socket)
+	// Close closes the port at once, and may be called from anywhere.
+	Close() error
 }
 
 // ListenError is a listener whose port could not be opened.
@@ -141,17 +149,36 @@ func (e *ListenError) Unwrap() error { return e.Err }
 func (e *ListenError) InUse() bool { return errors.Is(e.Err, syscall.EADDRINUSE) }
 
 // open binds the port of a listener.
-func open(ctx context.Context, address netip.AddrPort) (*socket, error) {
+func (p *Proxy) open(ctx context.Context, address netip.AddrPort) (*socket, error) {
 	var config net.ListenConfig
-	bound, err := config.Listen(ctx, "tcp", address.String())
-	if err == nil {
-		if tcp, ok := bound.(*net.TCPListener); ok {
-			return &socket{bound: tcp}, nil
-		}
-		err = fmt.Errorf("got a %T instead of a TCP socket", bound)
+	opened, err := config.Listen(ctx, "tcp", address.String())
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	bound, ok := opened.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("got a %T instead of a TCP socket", opened)
+	}
+	if p.loops == nil {
+		return &socket{port: &goroutinePort{bound, p}}, nil
+	}
+	onLoop, err := p.loops.listen(bound)
+	if err != nil {
+		return nil, err
+	}
+	return &socket{port: onLoop}, nil
 }
+
+// goroutinePort is a port whose connections get goroutines.
+type goroutinePort struct {
+	bound *net.TCPListener
+	proxy *Proxy
+}
+
+// Close implements port.
+func (g *goroutinePort) Close() error { return g.bound.Close() }
+
+func (g *goroutinePort) serve(s *socket) { g.proxy.work.Go(func() { g.accept(s) }) }
 
 const (
 	// acceptPause and maxAcceptPause bound the wait before another attempt when no descriptor is left.
@@ -160,10 +187,10 @@ const (
 )
 
 // accept takes connections until the socket is closed.
-func (s *socket) accept(p *Proxy) {
-	pause := acceptPause
+func (g *goroutinePort) accept(s *socket) {
+	p, pause := g.proxy, acceptPause
 	for {
-		accepted, err := s.bound.AcceptTCP()
+		accepted, err := g.bound.AcceptTCP()
 		switch {
 		case err == nil:
 			pause = acceptPause
@@ -171,7 +198,7 @@ func (s *socket) accept(p *Proxy) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			p.log.Warn("a connection could not be accepted; trying again", "address", s.bound.Addr(), "error", err)
+			p.log.Warn("a connection could not be accepted; trying again", "address", g.bound.Addr(), "error", err)
 			select {
 			case <-time.After(pause):
 			case <-p.ctx.Done():
@@ -189,13 +216,10 @@ func (p *Proxy) take(owner *Listener, accepted *net.TCPConn) {
 		_ = accepted.Close() // gone already
 		return
 	}
-	c := newConnection(p, owner, opened)
+	c := newConnection(p, p, owner, opened, opened.RemoteAddr(), opened.LocalAddr())
 	if !owner.add(c) {
 		_ = opened.Close() // draining: the client finds another node, or a refused connection, next time
 		return
 	}
-	p.work.Go(func() {
-		defer owner.remove(c)
-		c.serve()
-	})
+	go c.serve() // remove ends what add has counted in p.work
 }

@@ -41,7 +41,11 @@ func newGate(t *testing.T) *gate {
 }
 
 func TestPortInUseIsToldAndChangesNothing(t *testing.T) {
-	b := newBed(t, named(t, "a"))
+	onEachEngine(t, testPortInUseIsToldAndChangesNothing)
+}
+
+func testPortInUseIsToldAndChangesNothing(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"))
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +69,11 @@ func TestPortInUseIsToldAndChangesNothing(t *testing.T) {
 }
 
 func TestUnchangedListenerKeepsItsConnections(t *testing.T) {
-	b := newBed(t, named(t, "a"))
+	onEachEngine(t, testUnchangedListenerKeepsItsConnections)
+}
+
+func testUnchangedListenerKeepsItsConnections(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"))
 	c := b.dial()
 	c.get("/")
 	b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout, l.Description = 30, "changed" })
@@ -77,8 +85,12 @@ func TestUnchangedListenerKeepsItsConnections(t *testing.T) {
 }
 
 func TestDisabledListenerClosesItsPortAndFinishesItsRequests(t *testing.T) {
+	onEachEngine(t, testDisabledListenerClosesItsPortAndFinishesItsRequests)
+}
+
+func testDisabledListenerClosesItsPortAndFinishesItsRequests(t *testing.T, e engine) {
 	g := newGate(t)
-	b := newBed(t, g.address)
+	b := e.newBed(t, g.address)
 	idle, busy := b.dial(), b.dial()
 	eventually(t, "both connections", func() bool { return b.counters().ActiveConnections.Load() == 2 })
 	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -108,7 +120,11 @@ func TestDisabledListenerClosesItsPortAndFinishesItsRequests(t *testing.T) {
 }
 
 func TestPortPassesFromOneListenerToAnother(t *testing.T) {
-	b := newBed(t, named(t, "a"))
+	onEachEngine(t, testPortPassesFromOneListenerToAnother)
+}
+
+func testPortPassesFromOneListenerToAnother(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"))
 	c := b.dial()
 	c.get("/")
 	next := *b.state.Listeners[listenerID]
@@ -122,8 +138,12 @@ func TestPortPassesFromOneListenerToAnother(t *testing.T) {
 }
 
 func TestShutdownWaitsForRequestsAndClosesIdleConnections(t *testing.T) {
+	onEachEngine(t, testShutdownWaitsForRequestsAndClosesIdleConnections)
+}
+
+func testShutdownWaitsForRequestsAndClosesIdleConnections(t *testing.T, e engine) {
 	g := newGate(t)
-	b := newBed(t, g.address)
+	b := e.newBed(t, g.address)
 	idle, busy := b.dial(), b.dial()
 	busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-g.entered
@@ -147,9 +167,11 @@ func TestShutdownWaitsForRequestsAndClosesIdleConnections(t *testing.T) {
 	}
 }
 
-func TestCloseEndsRequestsAtOnce(t *testing.T) {
+func TestCloseEndsRequestsAtOnce(t *testing.T) { onEachEngine(t, testCloseEndsRequestsAtOnce) }
+
+func testCloseEndsRequestsAtOnce(t *testing.T, e engine) {
 	g := newGate(t)
-	b := newBed(t, g.address)
+	b := e.newBed(t, g.address)
 	c := b.dial()
 	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-g.entered
@@ -164,8 +186,12 @@ func TestCloseEndsRequestsAtOnce(t *testing.T) {
 }
 
 func TestRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T) {
+	onEachEngine(t, testRetiredListenerEndsWhatOutlastsItsDrainTimeout)
+}
+
+func testRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T, e engine) {
 	g := newGate(t)
-	b := newBedWith(t, proxy.Config{DrainTimeout: 50 * time.Millisecond}, g.address)
+	b := e.newBedWith(t, proxy.Config{DrainTimeout: 50 * time.Millisecond}, g.address)
 	c := b.dial()
 	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-g.entered
@@ -176,7 +202,11 @@ func TestRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T) {
 }
 
 func TestIdleConnectionsCloseAfterTheIdleTimeout(t *testing.T) {
-	b := newBed(t, named(t, "a"))
+	onEachEngine(t, testIdleConnectionsCloseAfterTheIdleTimeout)
+}
+
+func testIdleConnectionsCloseAfterTheIdleTimeout(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"))
 	b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout = 1 })
 	c := b.dial()
 	c.get("/")
@@ -188,8 +218,12 @@ func TestIdleConnectionsCloseAfterTheIdleTimeout(t *testing.T) {
 }
 
 func TestChangesUnderLoadFailNoRequest(t *testing.T) {
+	onEachEngine(t, testChangesUnderLoadFailNoRequest)
+}
+
+func testChangesUnderLoadFailNoRequest(t *testing.T, e engine) {
 	servers := []string{named(t, "ok"), named(t, "ok"), named(t, "ok"), named(t, "ok")}
-	b := newBed(t, servers...)
+	b := e.newBed(t, servers...)
 	var stop atomic.Bool
 	var clients sync.WaitGroup
 	for i := range 6 {

@@ -33,8 +33,12 @@ type Config struct {
 	AccessLog AccessLog
 	// Log takes what operators should know; nil discards it.
 	Log *slog.Logger
-	// Dial opens a connection to a server; nil means a net.Dialer with the data plane's own timeout.
-	Dial func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
+	// Goroutines has a goroutine carry each connection, which is how it is done on other systems than Linux anyway. There
+	// the connections run on event loops otherwise, one loop a core.
+	Goroutines bool
+	// Reach is asked where to connect to instead of a server's address, or for an error instead; nil leaves the address as
+	// it is. It must not block.
+	Reach func(address netip.AddrPort) (netip.AddrPort, error)
 	// Now is the clock; nil means time.Now. It must run with the system's, since deadlines of connections are made from it.
 	Now func() time.Time
 }
@@ -47,7 +51,8 @@ type Proxy struct {
 	responseTimeout time.Duration
 	accessLog       AccessLog
 	log             *slog.Logger
-	dial            func(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error)
+	goroutines      bool
+	reach           func(address netip.AddrPort) (netip.AddrPort, error)
 	clock           func() time.Time
 
 	buffers   buffers
@@ -57,6 +62,9 @@ type Proxy struct {
 	ctx    context.Context //nolint:containedctx // its life is the proxy's, not a call's
 	cancel context.CancelFunc
 	work   sync.WaitGroup // accept loops and connections
+
+	// loops carry the connections; nil where goroutines do, and before the first Prepare, which sets it under mu.
+	loops loops
 
 	mu        sync.Mutex
 	stopped   bool                       // under mu
@@ -76,6 +84,16 @@ type Status struct {
 	Counters *Counters
 }
 
+// loops are the event loops of a proxy.
+type loops interface {
+	// listen takes over a listening socket, and closes it where that fails.
+	listen(bound *net.TCPListener) (port, error)
+	// giveUpDialing has what is being dialed fail. New attempts see that Proxy.ctx has ended.
+	giveUpDialing()
+	// stop ends the loops, whose connections from clients have ended, and waits for that. It may be called again.
+	stop()
+}
+
 // New makes a proxy without listeners.
 func New(config Config) *Proxy {
 	p := &Proxy{
@@ -85,7 +103,8 @@ func New(config Config) *Proxy {
 		responseTimeout: cmp.Or(config.ResponseTimeout, defaultResponseTimeout),
 		accessLog:       config.AccessLog,
 		log:             config.Log,
-		dial:            config.Dial,
+		goroutines:      config.Goroutines,
+		reach:           config.Reach,
 		current:         map[string]*Status{},
 		listeners:       map[string]*Listener{},
 		sockets:         map[netip.AddrPort]*socket{},
@@ -93,9 +112,6 @@ func New(config Config) *Proxy {
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
-	}
-	if p.dial == nil {
-		p.dial = dial
 	}
 	p.clock = config.Now
 	if p.clock == nil {
@@ -105,9 +121,22 @@ func New(config Config) *Proxy {
 	return p
 }
 
-func dial(ctx context.Context, address netip.AddrPort) (*net.TCPConn, error) {
-	dialer := net.Dialer{Timeout: connectTimeout}
-	return dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, address)
+// whereto is the address to connect to for a server's.
+func (p *Proxy) whereto(address netip.AddrPort) (netip.AddrPort, error) {
+	if p.reach == nil {
+		return address, nil
+	}
+	return p.reach(address)
+}
+
+// startLoops starts the event loops, where there are to be any. The caller holds mu.
+func (p *Proxy) startLoops() error {
+	if p.goroutines || p.loops != nil {
+		return nil
+	}
+	started, err := newLoops(p)
+	p.loops = started
+	return err
 }
 
 // now implements environment.
@@ -125,7 +154,12 @@ func (p *Proxy) connect(endpoint *service.Endpoint, fresh bool) (serverConnectio
 		}
 		_ = kept.Close() // the server closed it, or sent what nobody asked for
 	}
-	opened, err := p.dial(p.ctx, endpoint.Address)
+	address, err := p.whereto(endpoint.Address)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: connectTimeout}
+	opened, err := dialer.DialTCP(p.ctx, "tcp", netip.AddrPort{}, address)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +180,9 @@ func (p *Proxy) beside(task func()) (wait func()) {
 	}()
 	return func() { <-done }
 }
+
+// touch implements environment.
+func (p *Proxy) touch(task func()) { task() }
 
 // Listeners lists the listeners of the desired state, by id.
 func (p *Proxy) Listeners() []Status {
@@ -188,12 +225,19 @@ func (p *Proxy) Close() {
 	for listener := range p.retired {
 		left = append(left, listener)
 	}
+	running := p.loops
 	p.mu.Unlock()
+	if running != nil {
+		running.giveUpDialing()
+	}
 	for _, listener := range left {
 		listener.stopTimer()
 		listener.closeAll()
 	}
 	p.work.Wait()
+	if running != nil {
+		running.stop()
+	}
 }
 
 // stop closes the sockets and has all listeners drain.
@@ -221,7 +265,7 @@ func (p *Proxy) retire(listener *Listener) {
 	p.retired[listener] = struct{}{}
 	if held := p.sockets[listener.address]; held != nil && held.owner.Load() == listener {
 		delete(p.sockets, listener.address)
-		_ = held.bound.Close() // ends its accept loop
+		_ = held.port.Close() // it is open
 	}
 }
 

@@ -33,6 +33,19 @@ const (
 	patience   = 10 * time.Second // for what should take milliseconds
 )
 
+// engine is a way to carry connections. Both must do the same; outside Linux there is one.
+type engine struct {
+	name       string
+	goroutines bool
+}
+
+func onEachEngine(t *testing.T, test func(*testing.T, engine)) {
+	t.Helper()
+	for _, e := range []engine{{"loops", false}, {"goroutines", true}} {
+		t.Run(e.name, func(t *testing.T) { test(t, e) })
+	}
+}
+
 // bed is a proxy with one listener, one backend service and its servers.
 type bed struct {
 	t        *testing.T
@@ -48,27 +61,27 @@ type noInstances struct{}
 func (noInstances) Resolve(string) (netip.Addr, bool) { return netip.Addr{}, false }
 
 // newBed starts a proxy in front of servers at these addresses.
-func newBed(t *testing.T, servers ...string) *bed {
+func (e engine) newBed(t *testing.T, servers ...string) *bed {
 	t.Helper()
-	return newBedWith(t, proxy.Config{DrainTimeout: patience}, servers...)
+	return e.newBedWith(t, proxy.Config{DrainTimeout: patience}, servers...)
 }
 
-func newBedWith(t *testing.T, config proxy.Config, servers ...string) *bed {
+func (e engine) newBedWith(t *testing.T, config proxy.Config, servers ...string) *bed {
 	t.Helper()
 	log := &recorder{}
 	config.AccessLog = log
-	b := newQuietBed(t, config, servers...)
+	b := e.newQuietBed(t, config, servers...)
 	b.log = log
 	return b
 }
 
 // newQuietBed is a bed without an access log of its own.
-func newQuietBed(t *testing.T, config proxy.Config, servers ...string) *bed {
+func (e engine) newQuietBed(t *testing.T, config proxy.Config, servers ...string) *bed {
 	t.Helper()
 	b := &bed{t: t}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	b.registry = service.NewRegistry(noInstances{}, time.Now, log)
-	config.Services, config.Log = b.registry.Service, log
+	config.Services, config.Log, config.Goroutines = b.registry.Service, log, e.goroutines
 	b.proxy = proxy.New(config)
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {

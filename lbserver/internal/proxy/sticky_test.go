@@ -12,7 +12,7 @@ import (
 )
 
 // stickyBed has three servers that answer with their name and the Cookie fields that they got.
-func stickyBed(t *testing.T) *bed {
+func (e engine) stickyBed(t *testing.T) *bed {
 	t.Helper()
 	var servers []string
 	for _, name := range []string{"a", "b", "c"} {
@@ -20,7 +20,7 @@ func stickyBed(t *testing.T) *bed {
 			fmt.Fprintf(w, "%s %s", name, strings.Join(r.Header.Values("Cookie"), "|"))
 		}))
 	}
-	b := newBed(t, servers...)
+	b := e.newBed(t, servers...)
 	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, 60 })
 	return b
 }
@@ -36,7 +36,11 @@ func cookieOf(t *testing.T, response *http.Response) *http.Cookie {
 }
 
 func TestClientStaysOnItsServerByTheCookie(t *testing.T) {
-	b := stickyBed(t)
+	onEachEngine(t, testClientStaysOnItsServerByTheCookie)
+}
+
+func testClientStaysOnItsServerByTheCookie(t *testing.T, e engine) {
+	b := e.stickyBed(t)
 	c := b.dial()
 	response, first := c.get("/", "Cookie: own=1")
 	cookie := cookieOf(t, response)
@@ -60,7 +64,11 @@ func TestClientStaysOnItsServerByTheCookie(t *testing.T) {
 }
 
 func TestCookiesThatNameNoEligibleServerAreReplaced(t *testing.T) {
-	b := stickyBed(t)
+	onEachEngine(t, testCookiesThatNameNoEligibleServerAreReplaced)
+}
+
+func testCookiesThatNameNoEligibleServerAreReplaced(t *testing.T, e engine) {
+	b := e.stickyBed(t)
 	c := b.dial()
 	counters := &b.service().Persistence
 	response, first := c.get("/")
@@ -84,7 +92,11 @@ func TestCookiesThatNameNoEligibleServerAreReplaced(t *testing.T) {
 }
 
 func TestStickyClientMovesWhenItsServerRefusesConnections(t *testing.T) {
-	b := newBed(t, refusing(t), named(t, "b"))
+	onEachEngine(t, testStickyClientMovesWhenItsServerRefusesConnections)
+}
+
+func testStickyClientMovesWhenItsServerRefusesConnections(t *testing.T, e engine) {
+	b := e.newBed(t, refusing(t), named(t, "b"))
 	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = true })
 	var dead *service.Endpoint
 	for _, endpoint := range b.service().Eligible().Endpoints {
@@ -102,8 +114,12 @@ func TestStickyClientMovesWhenItsServerRefusesConnections(t *testing.T) {
 }
 
 func TestServerMaySetNoCookieOfOurName(t *testing.T) {
+	onEachEngine(t, testServerMaySetNoCookieOfOurName)
+}
+
+func testServerMaySetNoCookieOfOurName(t *testing.T, e engine) {
 	name := make(chan string, 1)
-	b := newBed(t, serverOf(t, func(w http.ResponseWriter, _ *http.Request) {
+	b := e.newBed(t, serverOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", <-name+"=evil")
 		w.Header().Add("Set-Cookie", "own=1")
 		w.Header().Set("Cache-Control", "public, max-age=60")
@@ -123,7 +139,11 @@ func TestServerMaySetNoCookieOfOurName(t *testing.T) {
 }
 
 func TestDistributionFollowsTheWeightsExactly(t *testing.T) {
-	b := newBed(t, named(t, "a"), named(t, "b"), named(t, "c"))
+	onEachEngine(t, testDistributionFollowsTheWeightsExactly)
+}
+
+func testDistributionFollowsTheWeightsExactly(t *testing.T, e engine) {
+	b := e.newBed(t, named(t, "a"), named(t, "b"), named(t, "c"))
 	group := groupOf(t)
 	for i, weight := range []int{5, 3, 2} {
 		server := b.state.ServerGroups[groupID].Servers[i]

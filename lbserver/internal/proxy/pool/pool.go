@@ -25,10 +25,28 @@ const (
 type Pool struct {
 	address netip.AddrPort
 
-	mu     sync.Mutex
-	idle   []*Connection // under mu; by the time they became idle, the last one taken first
-	closed bool          // under mu
-	timer  *time.Timer   // under mu; runs while idle is not empty
+	mu      sync.Mutex
+	idle    []*Connection // under mu; by the time they became idle, the last one taken first
+	closed  bool          // under mu
+	timer   *time.Timer   // under mu; runs while idle is not empty
+	holders []Holder      // under mu
+}
+
+// Holder keeps idle connections to the address of a pool by itself, where that needs no lock.
+type Holder interface {
+	// CloseIdle closes them soon; closing asks to close those that come back later, too. It may be called from anywhere.
+	CloseIdle(of *Pool, closing bool)
+}
+
+// Share has the pool tell a holder to close its connections. It reports false on a closed pool.
+func (p *Pool) Share(with Holder) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.holders = append(p.holders, with)
+	return true
 }
 
 // Connection is a connection to a server. It is owned by one request at a time, or by the pool.
@@ -126,22 +144,33 @@ func (p *Pool) Sweep(now time.Time) {
 }
 
 // CloseIdle closes the idle connections; the pool stays usable.
-func (p *Pool) CloseIdle() { closeAll(p.takeAll(false)) }
+func (p *Pool) CloseIdle() { p.closeIdle(false) }
 
 // Close closes the idle connections and those that come back later.
-func (p *Pool) Close() { closeAll(p.takeAll(true)) }
+func (p *Pool) Close() { p.closeIdle(true) }
 
-func (p *Pool) takeAll(closing bool) []*Connection {
+func (p *Pool) closeIdle(closing bool) {
+	taken, holders := p.takeAll(closing)
+	closeAll(taken)
+	for _, each := range holders {
+		each.CloseIdle(p, closing)
+	}
+}
+
+func (p *Pool) takeAll(closing bool) ([]*Connection, []Holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	taken := p.idle
+	taken, holders := p.idle, p.holders
 	p.idle = nil
+	if closing {
+		p.holders = nil
+	}
 	p.closed = p.closed || closing
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
 	}
-	return taken
+	return taken, holders
 }
 
 func closeAll(connections []*Connection) {

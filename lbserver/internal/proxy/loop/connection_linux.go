@@ -1,0 +1,267 @@
+package loop
+
+import (
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Connection is one TCP connection of a Loop. One coroutine at a time reads, and one writes; all methods are for the loop's
+// own goroutine and coroutines.
+type Connection struct {
+	loop       *Loop
+	descriptor int
+	slot       uint32
+
+	// What the kernel said last: a change is told once. A read that leaves room in its buffer has drained the connection,
+	// so that the next one waits for an event and needs no call that finds nothing.
+	readable, writable bool
+	ended              bool // the peer has closed its side, or the connection is broken: reading finds out
+	interrupted        bool
+	closed             bool
+
+	reader, writer *worker // who waits for an event; nil for nobody
+	handler        Handler // who is told when a resting connection has something to read
+	readBy         int64   // as Loop.by has it
+	writeBy        int64
+	timer          timer
+}
+
+// Handler takes over a connection that has rested.
+type Handler interface {
+	// Wake is called on the loop's goroutine when there is something to read, which an end counts as; or, over, when the
+	// time to rest has passed or the connection was closed.
+	Wake(over bool)
+}
+
+// Adopt makes a connection of an open, non-blocking socket. Where it fails the socket is left to the caller.
+func (l *Loop) Adopt(descriptor int) (*Connection, error) {
+	c := &Connection{loop: l, descriptor: descriptor, writable: true}
+	c.timer.owner = c
+	var err error
+	c.slot, err = l.register(descriptor, interest, c)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// event implements target.
+func (c *Connection) event(mask uint32) {
+	if mask&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ended = true
+	}
+	if mask&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.writable = true
+		if w := c.writer; w != nil {
+			c.writer = nil
+			c.loop.resume(w)
+		}
+	}
+	if !c.closed && (c.ended || mask&unix.EPOLLIN != 0) {
+		c.readable = true
+		c.wakeReader(false)
+	}
+}
+
+func (c *Connection) wakeReader(over bool) {
+	switch {
+	case c.reader != nil:
+		w := c.reader
+		c.reader = nil
+		c.loop.resume(w)
+	case c.handler != nil:
+		handler := c.handler
+		c.handler = nil
+		handler.Wake(over)
+	}
+}
+
+// expire implements the owner of a timer.
+func (c *Connection) expire() {
+	if c.writer != nil && c.loop.past(c.writeBy) {
+		w := c.writer
+		c.writer = nil
+		c.loop.resume(w)
+	}
+	if !c.closed && (c.reader != nil || c.handler != nil) && c.loop.past(c.readBy) {
+		c.wakeReader(true)
+	}
+	if c.closed {
+		return
+	}
+	if c.reader != nil || c.handler != nil {
+		c.loop.arm(&c.timer, c.readBy)
+	}
+	if c.writer != nil {
+		c.loop.arm(&c.timer, c.writeBy)
+	}
+}
+
+// Read implements io.Reader.
+func (c *Connection) Read(p []byte) (int, error) {
+	for {
+		switch {
+		case c.closed:
+			return 0, net.ErrClosed
+		case c.interrupted:
+			return 0, os.ErrDeadlineExceeded
+		case c.readable:
+			n, errno := receive(c.descriptor, p)
+			switch {
+			case errno == unix.EAGAIN:
+				c.readable = false
+			case errno == unix.EINTR:
+			case errno != 0:
+				return 0, os.NewSyscallError("read", errno)
+			case n == 0 && len(p) > 0:
+				return 0, io.EOF
+			default:
+				c.readable = n == len(p) || c.ended
+				return n, nil
+			}
+		case c.loop.past(c.readBy):
+			return 0, os.ErrDeadlineExceeded
+		default:
+			c.reader = c.loop.current
+			c.loop.arm(&c.timer, c.readBy)
+			c.reader.giveWay()
+		}
+	}
+}
+
+// Write implements io.Writer.
+func (c *Connection) Write(p []byte) (written int, err error) {
+	for {
+		switch {
+		case c.closed:
+			return written, net.ErrClosed
+		case c.writable:
+			n, errno := send(c.descriptor, p[written:])
+			switch {
+			case errno == unix.EAGAIN:
+				c.writable = false
+			case errno == unix.EINTR:
+			case errno != 0:
+				return written, os.NewSyscallError("write", errno)
+			default:
+				written += n
+				if written == len(p) {
+					return written, nil
+				}
+			}
+		case c.loop.past(c.writeBy):
+			return written, os.ErrDeadlineExceeded
+		default:
+			c.writer = c.loop.current
+			c.loop.arm(&c.timer, c.writeBy)
+			c.writer.giveWay()
+		}
+	}
+}
+
+// ReadWithin bounds the reads that follow, which then fail with os.ErrDeadlineExceeded, up to a tick late.
+func (c *Connection) ReadWithin(timeout time.Duration, now time.Time) {
+	c.readBy = c.loop.by(timeout, now)
+}
+
+// WriteWithin bounds the writes that follow, as ReadWithin does reads.
+func (c *Connection) WriteWithin(timeout time.Duration, now time.Time) {
+	c.writeBy = c.loop.by(timeout, now)
+}
+
+// Rest leaves the connection to nobody until there is something to read or the timeout is over; then the handler is called.
+// It reports false, and does nothing, where there is something now.
+func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
+	if c.closed || c.readable && !c.drained() {
+		return false
+	}
+	c.ReadWithin(timeout, c.loop.now)
+	c.handler = handler
+	c.loop.arm(&c.timer, c.readBy)
+	return true
+}
+
+// drained looks whether there is nothing to read, which a read that just filled its buffer does not tell.
+func (c *Connection) drained() bool {
+	if c.ended {
+		return false
+	}
+	_, errno := peek(c.descriptor)
+	c.readable = errno != unix.EAGAIN
+	return !c.readable
+}
+
+// EndRest takes a connection that rests: its handler is not called.
+func (c *Connection) EndRest() { c.handler = nil }
+
+// InterruptRead makes the read that another coroutine waits in, and those to come, fail with os.ErrDeadlineExceeded. Only
+// writing, Linger and Close are left afterwards.
+func (c *Connection) InterruptRead() {
+	c.interrupted = true
+	c.resumeSoon(&c.reader)
+}
+
+// resumeSoon resumes whoever waits, once the caller has given way.
+func (c *Connection) resumeSoon(waiting **worker) {
+	if *waiting != nil {
+		c.loop.ready = append(c.loop.ready, *waiting)
+		*waiting = nil
+	}
+}
+
+// CloseWrite tells the peer that nothing more will come.
+func (c *Connection) CloseWrite() error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	return os.NewSyscallError("shutdown", unix.Shutdown(c.descriptor, unix.SHUT_WR))
+}
+
+// Close closes the connection. Reads and writes that wait fail with net.ErrClosed; a handler is woken.
+func (c *Connection) Close() error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.closed = true
+	c.loop.wheel.remove(&c.timer)
+	c.loop.forget(c.slot)
+	c.resumeSoon(&c.reader)
+	c.resumeSoon(&c.writer)
+	err := os.NewSyscallError("close", unix.Close(c.descriptor))
+	if handler := c.handler; handler != nil {
+		c.handler = nil
+		handler.Wake(true)
+	}
+	return err
+}
+
+// Abort closes the connection so that the peer sees an error and not an end.
+func (c *Connection) Abort() {
+	if c.closed {
+		return
+	}
+	_ = unix.SetsockoptLinger(c.descriptor, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = c.Close()
+}
+
+// Linger reads and drops what still comes, up to a limit in bytes and time, and closes the connection. Without it the
+// kernel resets a connection closed with unread bytes, and the peer may lose the response it was sent (RFC 9112, 9.6).
+func (c *Connection) Linger(scratch []byte, limit int, timeout time.Duration, now time.Time) {
+	defer func() { _ = c.Close() }() // everything was sent before CloseWrite
+	if c.CloseWrite() != nil {
+		return
+	}
+	c.interrupted = false
+	c.ReadWithin(timeout, now)
+	for limit > 0 {
+		n, err := c.Read(scratch)
+		if err != nil {
+			return
+		}
+		limit -= n
+	}
+}

@@ -1,0 +1,249 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// eventsPerTurn bounds the events taken at once; more wait in the kernel for the next turn.
+	eventsPerTurn = 256
+	// interest is what a connection is registered for, once: each change is told once ("edge-triggered", epoll(7)).
+	interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+)
+
+// Config is what a Loop works with. Both are required.
+type Config struct {
+	// Now is the clock, which must run with the system's. It is asked once a turn.
+	Now func() time.Time
+	// Panicked is told of a panic on a coroutine, which ends that coroutine's task and nothing else.
+	Panicked func(cause any, stack []byte)
+}
+
+// Loop is one event loop. Methods other than Post, Stop and Load are for its own goroutine and its coroutines.
+type Loop struct {
+	config Config
+
+	// The epoll descriptor belongs to file, and is waited for by the runtime's poller, which a blocking epoll_wait would
+	// keep from stopping the world and from running other goroutines.
+	file    *os.File
+	raw     syscall.RawConn
+	epoll   int
+	wake    int // an eventfd, written by Post
+	polling func(uintptr) bool
+	events  [eventsPerTurn]unix.EpollEvent
+	polled  int
+
+	now      time.Time
+	started  time.Time // what wheel times count from
+	slots    []slot
+	free     []uint32 // indices of slots
+	wheel    wheel
+	armed    int64 // the tick that file's deadline is set to
+	workers  []*worker
+	current  *worker   // the one that runs
+	ready    []*worker // to be resumed in this turn
+	spare    []*worker // room for ready
+	stopping bool
+
+	load atomic.Int64
+
+	mu     sync.Mutex
+	posted []func() // under mu
+	ended  bool     // under mu
+}
+
+// slot is where events of one descriptor lead. Its generation tells a late event of an earlier descriptor.
+type slot struct {
+	target     target
+	generation uint32
+}
+
+// target takes the events of a descriptor.
+type target interface{ event(mask uint32) }
+
+// wakeTarget is the target of the eventfd.
+type wakeTarget struct{ loop *Loop }
+
+func (w wakeTarget) event(uint32) { w.loop.runPosted() }
+
+// New makes a loop, which does nothing before Run.
+func New(config Config) (*Loop, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create an epoll descriptor: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(epoll)
+		return nil, fmt.Errorf("create an event descriptor: %w", err)
+	}
+	l := &Loop{config: config, epoll: epoll, wake: wake, now: config.Now(), armed: math.MaxInt64}
+	l.started = l.now
+	l.wheel.next = math.MaxInt64
+	l.polling = func(uintptr) bool {
+		l.polled = pollNow(l.epoll, l.events[:])
+		return l.polled != 0
+	}
+	if err := l.prepare(); err != nil {
+		_ = unix.Close(wake)
+		_ = unix.Close(epoll)
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Loop) prepare() error {
+	if err := unix.SetNonblock(l.epoll, true); err != nil {
+		return fmt.Errorf("set an epoll descriptor non-blocking: %w", err)
+	}
+	if _, err := l.register(l.wake, unix.EPOLLIN|unix.EPOLLET, wakeTarget{l}); err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(l.epoll), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("wait for an epoll descriptor: %w", err)
+	}
+	l.file, l.raw = file, raw
+	return nil
+}
+
+// register has events of a descriptor lead to a target.
+func (l *Loop) register(descriptor int, events uint32, to target) (index uint32, err error) {
+	if last := len(l.free) - 1; last >= 0 {
+		index = l.free[last]
+		l.free = l.free[:last]
+	} else {
+		index = uint32(len(l.slots))
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[index]
+	event := unix.EpollEvent{Events: events, Fd: int32(index), Pad: int32(s.generation)}
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, descriptor, &event); err != nil {
+		l.free = append(l.free, index)
+		return 0, fmt.Errorf("watch a descriptor: %w", err)
+	}
+	s.target = to
+	return index, nil
+}
+
+// forget gives a slot back. Closing the descriptor ends its events; those that have been taken already miss the generation.
+func (l *Loop) forget(index uint32) {
+	s := &l.slots[index]
+	s.target = nil
+	s.generation++
+	l.free = append(l.free, index)
+}
+
+// Now is the time at which this turn began.
+func (l *Loop) Now() time.Time { return l.now }
+
+// Load is the number of connections that the loop has, or is about to have.
+func (l *Loop) Load() int64 { return l.load.Load() }
+
+// AddLoad counts connections that come or, negative, go.
+func (l *Loop) AddLoad(n int64) { l.load.Add(n) }
+
+// Post has the loop run a function, and may be called from anywhere. It reports false when the loop has ended.
+func (l *Loop) Post(work func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.posted = append(l.posted, work)
+	if len(l.posted) == 1 {
+		l.notify()
+	}
+	return true
+}
+
+// notify wakes the loop. Nobody reads the eventfd: each write is an event of its own.
+func (l *Loop) notify() {
+	one := [8]byte{0: 1}
+	_, _ = unix.Write(l.wake, one[:]) // can't fail: the count overflows after 2⁶⁴ calls
+}
+
+func (l *Loop) runPosted() {
+	l.mu.Lock()
+	work := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	for _, each := range work {
+		each()
+	}
+}
+
+// Stop ends the loop after this turn, from anywhere. All tasks must have ended.
+func (l *Loop) Stop() { l.Post(func() { l.stopping = true }) }
+
+// Run runs the loop until Stop.
+func (l *Loop) Run() {
+	for !l.stopping {
+		count := l.poll()
+		l.now = l.config.Now()
+		for i := range count {
+			event := &l.events[i]
+			if s := &l.slots[uint32(event.Fd)]; s.generation == uint32(event.Pad) && s.target != nil {
+				s.target.event(event.Events)
+			}
+		}
+		l.wheel.advance(l.tick())
+		l.runReady()
+	}
+	l.end()
+}
+
+func (l *Loop) runReady() {
+	for len(l.ready) > 0 {
+		batch := l.ready
+		l.ready = l.spare[:0]
+		for _, each := range batch {
+			l.resume(each)
+		}
+		clear(batch)
+		l.spare = batch
+	}
+}
+
+// poll takes events, and waits for them when there are none.
+func (l *Loop) poll() int {
+	if count := pollNow(l.epoll, l.events[:]); count > 0 {
+		return count
+	}
+	if l.armed != l.wheel.next {
+		l.armed = l.wheel.next
+		var deadline time.Time
+		if l.armed != math.MaxInt64 {
+			deadline = l.started.Add(time.Duration(l.armed) * tickLength)
+		}
+		_ = l.file.SetReadDeadline(deadline) // the file is open and can be waited for
+	}
+	l.polled = 0
+	if err := l.raw.Read(l.polling); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		panic(fmt.Sprintf("an event loop can't wait for its connections: %v", err))
+	}
+	return l.polled
+}
+
+// end releases what the loop holds.
+func (l *Loop) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.runPosted() // closes what was handed over too late
+	for _, idle := range l.workers {
+		idle.stop()
+	}
+	_ = unix.Close(l.wake)
+	_ = l.file.Close()
+}

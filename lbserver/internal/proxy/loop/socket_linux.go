@@ -1,0 +1,130 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dial opens a connection to an address. It fails with os.ErrDeadlineExceeded after the timeout, and with net.ErrClosed
+// where began, which is told of the connection before it is open, closed it.
+func (l *Loop) Dial(address netip.AddrPort, timeout time.Duration, began func(*Connection)) (*Connection, error) {
+	family := unix.AF_INET6
+	if address.Addr().Unmap().Is4() {
+		family = unix.AF_INET
+	}
+	descriptor, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // as net does; it can't fail on TCP
+	err = unix.Connect(descriptor, socketAddress(address))
+	pending := errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EINTR)
+	if err != nil && !pending {
+		_ = unix.Close(descriptor) // of no use
+		return nil, os.NewSyscallError("connect", err)
+	}
+	c, registerErr := l.Adopt(descriptor)
+	if registerErr != nil {
+		_ = unix.Close(descriptor) // as above
+		return nil, registerErr
+	}
+	began(c)
+	if !pending {
+		return c, nil
+	}
+	if err := c.awaitConnected(timeout); err != nil {
+		_ = c.Close() // as above
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Connection) awaitConnected(timeout time.Duration) error {
+	c.writable = false
+	c.WriteWithin(timeout, c.loop.now)
+	c.writer = c.loop.current
+	c.loop.arm(&c.timer, c.writeBy)
+	c.writer.giveWay()
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case !c.writable:
+		return os.ErrDeadlineExceeded
+	}
+	failure, err := unix.GetsockoptInt(c.descriptor, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && failure != 0 {
+		err = unix.Errno(failure)
+	}
+	return os.NewSyscallError("connect", err)
+}
+
+func socketAddress(address netip.AddrPort) unix.Sockaddr {
+	ip := address.Addr().Unmap()
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(address.Port()), Addr: ip.As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(address.Port()), Addr: ip.As16(), ZoneId: zoneID(ip.Zone())}
+}
+
+// zoneID is the index of a network interface, by name or number; 0 for none.
+func zoneID(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if found, err := net.InterfaceByName(zone); err == nil {
+		return uint32(found.Index)
+	}
+	number, _ := strconv.ParseUint(zone, 10, 32)
+	return uint32(number)
+}
+
+func addressOf(from unix.Sockaddr) netip.AddrPort {
+	switch from := from.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
+	case *unix.SockaddrInet6:
+		ip := netip.AddrFrom16(from.Addr).Unmap()
+		if from.ZoneId != 0 && ip.Is6() {
+			ip = ip.WithZone(strconv.FormatUint(uint64(from.ZoneId), 10))
+		}
+		return netip.AddrPortFrom(ip, uint16(from.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// LocalAddr is our address of the connection.
+func (c *Connection) LocalAddr() netip.AddrPort {
+	if c.closed {
+		return netip.AddrPort{}
+	}
+	found, err := unix.Getsockname(c.descriptor)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addressOf(found)
+}
+
+// duplicate returns a descriptor of a socket that Go's runtime knows nothing of.
+func duplicate(bound *net.TCPListener) (descriptor int, err error) {
+	raw, err := bound.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("take over a listening socket: %w", err)
+	}
+	controlErr := raw.Control(func(original uintptr) {
+		descriptor, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err == nil {
+		err = controlErr
+	}
+	if err != nil {
+		return 0, fmt.Errorf("take over a listening socket: %w", err)
+	}
+	return descriptor, nil
+}

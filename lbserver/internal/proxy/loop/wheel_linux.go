@@ -1,0 +1,109 @@
+package loop
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// tickLength is the precision of timeouts: they end up to that much late.
+	tickLength = 50 * time.Millisecond
+	// wheelSize is how many ticks the wheel has: timeouts beyond 102 s are looked at in between.
+	wheelSize = 2048
+)
+
+// timer calls its owner at or before the moment that it asked for; the owner looks whether the moment has come. So a timeout
+// that is set anew with each request, and never ends, costs the wheel next to nothing: its timer stays where it is.
+type timer struct {
+	owner      interface{ expire() }
+	next, prev *timer
+	tick       int64 // 0 when it is not set
+}
+
+// wheel holds timers by the tick at which they end. The zero wheel needs its next set to math.MaxInt64.
+type wheel struct {
+	slots [wheelSize]*timer
+	tick  int64 // all up to here have ended
+	next  int64 // no timer ends before this tick; math.MaxInt64 for none
+	count int
+}
+
+// tick is the tick of this turn.
+func (l *Loop) tick() int64 { return int64(l.now.Sub(l.started) / tickLength) }
+
+// by is the moment after a timeout, for Loop.arm: nanoseconds since the loop was made.
+func (l *Loop) by(timeout time.Duration, now time.Time) int64 {
+	return int64(now.Sub(l.started) + timeout)
+}
+
+// past tells that a moment has come, to the precision of the wheel.
+func (l *Loop) past(moment int64) bool { return tickAfter(moment) <= l.tick() }
+
+func tickAfter(moment int64) int64 {
+	return (moment + int64(tickLength) - 1) / int64(tickLength)
+}
+
+// arm has a timer end at a moment, or before.
+func (l *Loop) arm(t *timer, moment int64) {
+	tick := tickAfter(moment)
+	if t.tick != 0 && t.tick <= tick {
+		return
+	}
+	l.wheel.remove(t)
+	l.wheel.insert(t, tick)
+}
+
+func (w *wheel) insert(t *timer, tick int64) {
+	tick = min(max(tick, w.tick+1), w.tick+wheelSize-1)
+	head := &w.slots[tick%wheelSize]
+	t.tick, t.prev, t.next = tick, nil, *head
+	if t.next != nil {
+		t.next.prev = t
+	}
+	*head = t
+	w.count++
+	w.next = min(w.next, tick)
+}
+
+func (w *wheel) remove(t *timer) {
+	if t.tick == 0 {
+		return
+	}
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		w.slots[t.tick%wheelSize] = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.tick, t.next, t.prev = 0, nil, nil
+	w.count--
+}
+
+// advance ends the timers up to a tick.
+func (w *wheel) advance(to int64) {
+	if to < w.next {
+		w.tick = max(w.tick, to)
+		return
+	}
+	first := w.next
+	for tick := first; tick <= min(to, first+wheelSize-1); tick++ {
+		w.tick = tick
+		for t := w.slots[tick%wheelSize]; t != nil; t = w.slots[tick%wheelSize] {
+			w.remove(t)
+			t.owner.expire()
+		}
+	}
+	w.tick = to
+	w.next = math.MaxInt64
+	if w.count == 0 {
+		return
+	}
+	for tick := to + 1; tick < to+wheelSize; tick++ {
+		if w.slots[tick%wheelSize] != nil {
+			w.next = tick
+			return
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/loop"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+)
+
+// reactors are the event loops of a proxy, one a core.
+type reactors struct {
+	proxy   *Proxy
+	all     []*reactor
+	running sync.WaitGroup
+	next    atomic.Uint32 // of all, to get the next listening socket
+}
+
+func newLoops(p *Proxy) (loops, error) {
+	r := &reactors{proxy: p}
+	for range runtime.GOMAXPROCS(0) {
+		made, err := loop.New(loop.Config{Now: p.clock, Panicked: func(cause any, stack []byte) {
+			p.log.Error("a connection broke the proxy; it is closed", "cause", cause, "stack", string(stack))
+		}})
+		if err != nil {
+			r.stop()
+			return nil, err
+		}
+		r.all = append(r.all, &reactor{
+			loop: made, proxy: p, idle: map[*pool.Pool]*idleList{}, dialing: map[*loop.Connection]struct{}{},
+		})
+		r.running.Go(made.Run)
+	}
+	return r, nil
+}
+
+func (r *reactors) listen(bound *net.TCPListener) (port, error) {
+	opened, err := loop.Listen(bound)
+	if err != nil {
+		return nil, err
+	}
+	return &loopPort{opened, r}, nil
+}
+
+func (r *reactors) giveUpDialing() {
+	for _, each := range r.all {
+		each.loop.Post(each.giveUpDialing)
+	}
+}
+
+func (r *reactors) stop() {
+	for _, each := range r.all {
+		each.loop.Post(each.closeAllIdle)
+		each.loop.Stop()
+	}
+	r.running.Wait()
+}
+
+// loopPort is a port whose connections run on the loops.
+type loopPort struct {
+	*loop.Listener
+	reactors *reactors
+}
+
+func (l *loopPort) serve(s *socket) {
+	all := l.reactors.all
+	on := all[int(l.reactors.next.Add(1))%len(all)]
+	accepted := func(descriptor int, client netip.AddrPort) { l.reactors.place(on, s, descriptor, client) }
+	l.Serve(on.loop, accepted, func(err error) {
+		on.proxy.log.Warn("a connection could not be accepted; trying again", "address", s.owner.Load().address, "error", err)
+	})
+}
+
+// place gives an accepted connection to the reactor with the fewest, the one that accepted it if it is among them.
+func (r *reactors) place(here *reactor, s *socket, descriptor int, client netip.AddrPort) {
+	chosen := here
+	for _, each := range r.all {
+		if each.loop.Load() < chosen.loop.Load() {
+			chosen = each
+		}
+	}
+	chosen.loop.AddLoad(1)
+	if chosen == here {
+		here.take(s.owner.Load(), descriptor, client)
+		return
+	}
+	if !chosen.loop.Post(func() { chosen.take(s.owner.Load(), descriptor, client) }) {
+		_ = unix.Close(descriptor) // the proxy has been closed
+	}
+}
+
+// reactor is one event loop with its connections to clients and servers. It is the environment of their exchanges.
+type reactor struct {
+	loop    *loop.Loop
+	proxy   *Proxy
+	idle    map[*pool.Pool]*idleList
+	dialing map[*loop.Connection]struct{}
+}
+
+// client is a connection to a client as its loop knows it.
+type client struct {
+	*loop.Connection
+	reactor    *reactor
+	connection *connection
+	resuming   func() // resume, kept so that a request allocates nothing
+}
+
+// take gives an accepted connection to a listener.
+func (r *reactor) take(owner *Listener, descriptor int, address netip.AddrPort) {
+	adopted, err := r.loop.Adopt(descriptor)
+	if err != nil {
+		_ = unix.Close(descriptor) // of no use
+		r.loop.AddLoad(-1)
+		r.proxy.log.Error("a connection could not be taken; it is closed", "client", address, "error", err)
+		return
+	}
+	local := owner.address
+	if local.Addr().IsUnspecified() {
+		local = adopted.LocalAddr()
+	}
+	taken := &client{Connection: adopted, reactor: r}
+	taken.resuming = taken.resume
+	taken.connection = newConnection(r, r.proxy, owner, taken, address, local)
+	if !owner.add(taken.connection) {
+		_ = adopted.Close() // draining: the client finds another node, or a refused connection, next time
+		r.loop.AddLoad(-1)
+		return
+	}
+	if !taken.rest() {
+		r.loop.Go(taken.resuming)
+	}
+}
+
+// Wake implements loop.Handler.
+func (c *client) Wake(over bool) {
+	claimed := c.connection.phase.CompareAndSwap(phaseIdle, phaseActive)
+	if over || !claimed {
+		c.end()
+		return
+	}
+	c.reactor.loop.Go(c.resuming)
+}
+
+func (c *client) end() {
+	c.connection.end()
+	c.reactor.loop.AddLoad(-1)
+}
+
+// resume carries the requests that come, on a coroutine, until none waits to be read, or the connection ends.
+func (c *client) resume() {
+	resting := false
+	defer func() {
+		if !resting {
+			c.end()
+		}
+	}()
+	for c.connection.awaitRequest() && c.connection.exchange() {
+		c.connection.shrink()
+		if c.connection.input.empty() && c.rest() {
+			resting = true
+			return
+		}
+	}
+}
+
+// rest leaves the connection without a coroutine and a buffer until a request comes. It reports false where there is
+// something to read, or the connection is to end.
+func (c *client) rest() bool {
+	c.connection.input.release(&c.reactor.proxy.buffers)
+	c.connection.phase.Store(phaseIdle)
+	if c.connection.listener.draining.Load() {
+		return false
+	}
+	return c.Rest(c, c.connection.listener.settings.Load().idleTimeout)
+}
+
+// now implements environment.
+func (r *reactor) now() time.Time { return r.loop.Now() }
+
+// beside implements environment.
+func (r *reactor) beside(task func()) (wait func()) { return r.loop.Beside(task) }
+
+// touch implements environment.
+func (r *reactor) touch(task func()) { r.loop.Post(task) }
+
+// connect implements environment.
+func (r *reactor) connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error) {
+	list := r.listOf(endpoint.Pool)
+	if last := len(list.connections) - 1; !fresh && last >= 0 {
+		kept := list.connections[last]
+		list.connections[last] = nil
+		list.connections = list.connections[:last]
+		kept.EndRest()
+		kept.reused = true
+		return kept, nil
+	}
+	if err := r.proxy.ctx.Err(); err != nil {
+		return nil, err
+	}
+	address, err := r.proxy.whereto(endpoint.Address)
+	if err != nil {
+		return nil, err
+	}
+	var began *loop.Connection
+	opened, err := r.loop.Dial(address, connectTimeout, func(c *loop.Connection) {
+		began = c
+		r.dialing[c] = struct{}{}
+	})
+	delete(r.dialing, began)
+	if err != nil {
+		return nil, err
+	}
+	return &server{Connection: opened, list: list}, nil
+}
+
+func (r *reactor) giveUpDialing() {
+	for c := range r.dialing {
+		_ = c.Close() // whoever dials finds out
+	}
+}
+
+// idleList has the idle connections of one reactor to the address of a pool, by the time they became idle; the last one is
+// taken first.
+type idleList struct {
+	connections []*server
+	closed      bool
+}
+
+// server is a connection to a server.
+type server struct {
+	*loop.Connection
+	list   *idleList
+	reused bool
+}
+
+// Reused implements serverConnection.
+func (s *server) Reused() bool { return s.reused }
+
+// Release implements serverConnection.
+func (s *server) Release(time.Time) {
+	if s.list.closed || len(s.list.connections) >= pool.MaxIdle || !s.Rest(s, pool.MaxIdleTime) {
+		_ = s.Close() // nothing is lost with it
+		return
+	}
+	s.list.connections = append(s.list.connections, s)
+}
+
+// Wake implements loop.Handler: the server closed the connection, or sent what nobody asked for, or it was idle for too
+// long.
+func (s *server) Wake(bool) {
+	if at := slices.Index(s.list.connections, s); at >= 0 {
+		s.list.connections = slices.Delete(s.list.connections, at, at+1)
+	}
+	_ = s.Close() // as above
+}
+
+func (r *reactor) listOf(of *pool.Pool) *idleList {
+	list := r.idle[of]
+	if list == nil {
+		list = &idleList{closed: !of.Share(r)}
+		if !list.closed {
+			r.idle[of] = list
+		}
+	}
+	return list
+}
+
+// CloseIdle implements pool.Holder.
+func (r *reactor) CloseIdle(of *pool.Pool, closing bool) {
+	r.loop.Post(func() {
+		list := r.idle[of]
+		if list == nil {
+			return
+		}
+		list.closeAll()
+		if closing {
+			list.closed = true
+			delete(r.idle, of)
+		}
+	})
+}
+
+func (r *reactor) closeAllIdle() {
+	for _, list := range r.idle {
+		list.closeAll()
+	}
+}
+
+func (l *idleList) closeAll() {
+	idle := l.connections
+	l.connections = nil
+	for _, each := range idle {
+		each.EndRest()
+		_ = each.Close() // idle: nothing is lost with it
+	}
+}
