@@ -85,14 +85,14 @@ func New(config Config) (*Client, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	transport := cleanhttp.DefaultPooledTransport()
-	transport.DisableCompression = true // an answer is as long as it says, and every header sent is signed
+	pool := cleanhttp.DefaultPooledTransport()
+	pool.DisableCompression = true // an answer is as long as it says, and every header sent is signed
 	return &Client{
 		config:      config,
 		endpoint:    endpoint,
 		credentials: signature.Credentials{AccessKey: config.AccessKey, SecretKey: config.SecretKey},
 		http: &http.Client{
-			Transport: transport,
+			Transport: transport{pool},
 			Timeout:   config.RequestTimeout,
 			// The API never redirects; whoever does is not the API, and a signature is good for one URL only.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
