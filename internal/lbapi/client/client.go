@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/hashicorp/go-cleanhttp"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
@@ -85,14 +84,12 @@ func New(config Config) (*Client, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	pool := cleanhttp.DefaultPooledTransport()
-	pool.DisableCompression = true // an answer is as long as it says, and every header sent is signed
 	return &Client{
 		config:      config,
 		endpoint:    endpoint,
 		credentials: signature.Credentials{AccessKey: config.AccessKey, SecretKey: config.SecretKey},
 		http: &http.Client{
-			Transport: transport{pool},
+			Transport: newTransport(),
 			Timeout:   config.RequestTimeout,
 			// The API never redirects; whoever does is not the API, and a signature is good for one URL only.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

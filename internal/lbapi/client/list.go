@@ -12,15 +12,19 @@ import (
 // pageSize is the largest page that the API gives.
 const pageSize = 100
 
-// list reads all pages of a collection. Objects that come and go meanwhile may be missed, as with any paged listing.
-func list[P, T any](ctx context.Context, c *Client, operation string, of lbapi.Collection, open func(P) ([]T, int)) ([]T, error) {
+// list reads all pages of a collection, narrowed by filters. Objects that come and go meanwhile may be missed, as with any paged listing.
+func list[P, T any](
+	ctx context.Context, c *Client, operation string, of lbapi.Collection, filters []lbapi.Filter, open func(P) ([]T, int),
+) ([]T, error) {
 	var all []T
 	for page := 1; ; page++ {
+		query := url.Values{"pageNumber": {strconv.Itoa(page)}, "pageSize": {strconv.Itoa(pageSize)}}
+		lbapi.AddFilters(query, filters)
 		answer, err := do[P](ctx, c, request{
 			operation: operation,
 			method:    http.MethodGet,
 			path:      of.Path(c.config.Region),
-			query:     url.Values{"pageNumber": {strconv.Itoa(page)}, "pageSize": {strconv.Itoa(pageSize)}},
+			query:     query,
 		})
 		if err != nil {
 			return nil, err

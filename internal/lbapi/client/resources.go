@@ -8,9 +8,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// LoadBalancers lists the load balancers of the region.
-func (c *Client) LoadBalancers(ctx context.Context) ([]lbapi.LoadBalancer, error) {
-	return list(ctx, c, "list load balancers", lbapi.LoadBalancers,
+// LoadBalancers lists the load balancers of the region that pass all filters.
+func (c *Client) LoadBalancers(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.LoadBalancer, error) {
+	return list(ctx, c, "list load balancers", lbapi.LoadBalancers, filters,
 		func(page lbapi.LoadBalancerList) ([]lbapi.LoadBalancer, int) {
 			return page.LoadBalancers, page.TotalCount
 		})
@@ -38,6 +38,12 @@ func (c *Client) DeleteLoadBalancer(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.LoadBalancers, "load balancer", id)
 }
 
+// Listeners lists the listeners of the region that pass all filters.
+func (c *Client) Listeners(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.Listener, error) {
+	return list(ctx, c, "list listeners", lbapi.Listeners, filters,
+		func(page lbapi.ListenerList) ([]lbapi.Listener, int) { return page.Listeners, page.TotalCount })
+}
+
 // CreateListener makes a listener and returns its id.
 func (c *Client) CreateListener(ctx context.Context, spec lbapi.CreateListener) (string, error) {
 	created, err := create[lbapi.ListenerCreated](ctx, c, lbapi.Listeners, "listener", spec.Name, spec)
@@ -58,6 +64,12 @@ func (c *Client) PatchListener(ctx context.Context, id string, change lbapi.Patc
 // DeleteListener removes a listener.
 func (c *Client) DeleteListener(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.Listeners, "listener", id)
+}
+
+// BackendServices lists the backend services of the region that pass all filters.
+func (c *Client) BackendServices(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.BackendService, error) {
+	return list(ctx, c, "list backend services", lbapi.BackendServices, filters,
+		func(page lbapi.BackendServiceList) ([]lbapi.BackendService, int) { return page.BackendServices, page.TotalCount })
 }
 
 // CreateBackendService makes a backend service and returns its id.
@@ -90,6 +102,12 @@ func (c *Client) ServerHealth(ctx context.Context, backendServiceID string) ([]l
 		path:      lbapi.HealthPath(c.config.Region, backendServiceID),
 	})
 	return health.Servers, err
+}
+
+// ServerGroups lists the server groups of the region that pass all filters.
+func (c *Client) ServerGroups(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.ServerGroup, error) {
+	return list(ctx, c, "list server groups", lbapi.ServerGroups, filters,
+		func(page lbapi.ServerGroupList) ([]lbapi.ServerGroup, int) { return page.ServerGroups, page.TotalCount })
 }
 
 // CreateServerGroup makes an empty server group and returns its id.

@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptrace"
+
+	"github.com/hashicorp/go-cleanhttp"
 )
 
 // transport lets an attempt to change something run to its end once it has a connection, even when its context is canceled
@@ -12,17 +14,25 @@ import (
 // deadline of the context and the request timeout still bound the attempt, and reads end at once.
 type transport struct{ *http.Transport }
 
+func newTransport() transport {
+	pool := cleanhttp.DefaultPooledTransport()
+	pool.DisableCompression = true // an answer is as long as it says, and every header sent is signed
+	pool.DialContext = cancelable(pool.DialContext)
+	return transport{pool}
+}
+
+// attemptContext is the key under which a detached context holds the one it was made from.
+type attemptContext struct{}
+
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method == http.MethodGet {
+	attempt := req.Context()
+	if req.Method == http.MethodGet || attempt.Err() != nil {
 		return t.Transport.RoundTrip(req)
 	}
-	ctx, cancel := detached(req.Context())
-	stop := context.AfterFunc(req.Context(), cancel)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { stop() }})
-	resp, err := t.Transport.RoundTrip(req.WithContext(ctx))
+	ctx, cancel := detached(attempt)
+	resp, err := t.Transport.RoundTrip(req.WithContext(context.WithValue(ctx, attemptContext{}, attempt)))
 	if err != nil {
-		stop()
 		cancel()
 		return nil, err
 	}
@@ -37,6 +47,24 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	return context.WithCancel(context.WithoutCancel(ctx))
 }
+
+// cancelable makes the dialing for a detached attempt end with the attempt's own context: nothing has been sent yet. To
+// cancel the attempt instead would leave a moment in which it is sent all the same.
+func cancelable(dial dialContext) dialContext {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		attempt, ok := ctx.Value(attemptContext{}).(context.Context)
+		if !ok {
+			return dial(ctx, network, address)
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		stop := context.AfterFunc(attempt, cancel)
+		defer stop()
+		return dial(ctx, network, address)
+	}
+}
+
+type dialContext = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // detachedBody frees the context of its attempt when it is closed.
 type detachedBody struct {

@@ -60,11 +60,11 @@ func TestAChangeThatHasNoConnectionYetEndsWhenItsContextIsCanceled(t *testing.T)
 	ctx, cancel := context.WithCancel(t.Context())
 	dialing := make(chan struct{})
 	client := newTestClient(t, "http://lb.example.com")
-	client.http.Transport.(transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client.http.Transport.(transport).DialContext = cancelable(func(ctx context.Context, _, _ string) (net.Conn, error) {
 		close(dialing)
 		<-ctx.Done()
 		return nil, ctx.Err()
-	}
+	})
 	go func() {
 		<-dialing
 		cancel()
@@ -73,5 +73,23 @@ func TestAChangeThatHasNoConnectionYetEndsWhenItsContextIsCanceled(t *testing.T)
 	err := client.DeleteListener(ctx, "listener-1")
 	if !errors.Is(err, context.Canceled) || time.Since(started) > 3*time.Second {
 		t.Errorf("ended after %s with %v, want the cancellation at once", time.Since(started), err)
+	}
+}
+
+// Whenever an interrupt comes, what the server made is known, and what is not known was not made.
+func TestNothingIsMadeUnknownWheneverTheContextIsCanceled(t *testing.T) {
+	script := newAPI(t, answer(map[string]any{"listenerId": "listener-1"}))
+	for i := range 200 {
+		client := newTestClient(t, script.URL) // a client of its own, so that dialing is part of it
+		ctx, cancel := context.WithCancel(t.Context())
+		before := script.attempts()
+		timer := time.AfterFunc(time.Duration(i)*5*time.Microsecond, cancel)
+		id, err := client.CreateListener(ctx, lbapi.CreateListener{Name: new("web")})
+		timer.Stop()
+		cancel()
+		client.Close()
+		if made := script.attempts() > before; made != (err == nil) || made != (id != "") {
+			t.Fatalf("canceled after %d µs: made: %t, id %q, error: %v", i*5, made, id, err)
+		}
 	}
 }
