@@ -181,9 +181,13 @@ func (s *scene) killAndRevive(ctx context.Context, number int) error {
 	index := number % serverCount
 	s.mu.Lock()
 	victim := s.servers[index]
+	s.died = time.Now().Add(patience) // whatever begins while it dies may be lost with it
+	s.mu.Unlock()
+	err := victim.Close()
+	s.mu.Lock()
 	s.died = time.Now()
 	s.mu.Unlock()
-	if err := victim.Close(); err != nil {
+	if err != nil {
 		return err
 	}
 	select {
