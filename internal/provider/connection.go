@@ -11,7 +11,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// connection is what the provider hands to its resources.
+// connection is what the provider hands to its resources and data sources.
 type connection struct {
 	*client.Client
 	defaultLoadBalancerID string // the provider's load_balancer_id, or empty

@@ -52,10 +52,7 @@ func (m *loadBalancerAttributes) read(ctx context.Context, balancer lbapi.LoadBa
 	m.Name = types.StringValue(balancer.Name)
 	m.Description = types.StringValue(balancer.Description)
 	m.Address = types.StringValue(balancer.PrivateIP.Address)
-	m.SubnetID = types.StringNull()
-	if balancer.SubnetID != "" {
-		m.SubnetID = types.StringValue(balancer.SubnetID)
-	}
+	m.SubnetID = textOrNull(balancer.SubnetID)
 	zones, problems := types.SetValueFrom(ctx, types.StringType, append([]string{}, balancer.Zones...))
 	diags.Append(problems...)
 	m.AvailabilityZones = zones

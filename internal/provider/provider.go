@@ -127,7 +127,8 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", sentence("endpoint", err.Error()))
 		return
 	}
-	resp.ResourceData = &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID}
+	shared := &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID}
+	resp.ResourceData, resp.DataSourceData = shared, shared
 }
 
 func logAttempt(ctx context.Context, attempt client.Attempt) {
@@ -148,8 +149,16 @@ func (p *albProvider) Resources(context.Context) []func() resource.Resource {
 	}
 }
 
-// DataSources lists the data sources: none.
-func (p *albProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+// DataSources lists the data sources.
+func (p *albProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		newObjectDataSource(loadBalancers()), newListDataSource(loadBalancers()),
+		newObjectDataSource(listeners()), newListDataSource(listeners()),
+		newObjectDataSource(backendServices()), newListDataSource(backendServices()),
+		newObjectDataSource(serverGroups()), newListDataSource(serverGroups()),
+		newServerHealthDataSource,
+	}
+}
 
 // fromEnvironment ends the description of a setting.
 func fromEnvironment(attribute string) string {

@@ -69,7 +69,9 @@ func (c *Client) DeleteListener(ctx context.Context, id string) error {
 // BackendServices lists the backend services of the region that pass all filters.
 func (c *Client) BackendServices(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.BackendService, error) {
 	return list(ctx, c, "list backend services", lbapi.BackendServices, filters,
-		func(page lbapi.BackendServiceList) ([]lbapi.BackendService, int) { return page.BackendServices, page.TotalCount })
+		func(page lbapi.BackendServiceList) ([]lbapi.BackendService, int) {
+			return page.BackendServices, page.TotalCount
+		})
 }
 
 // CreateBackendService makes a backend service and returns its id.

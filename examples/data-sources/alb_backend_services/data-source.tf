@@ -1,0 +1,3 @@
+data "alb_backend_services" "web" {
+  name_contains = "web-"
+}

@@ -1,0 +1,3 @@
+data "alb_listener" "web" {
+  name = "web"
+}

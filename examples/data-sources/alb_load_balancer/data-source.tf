@@ -1,0 +1,3 @@
+data "alb_load_balancer" "edge" {
+  name = "edge"
+}

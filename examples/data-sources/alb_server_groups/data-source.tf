@@ -1,0 +1,3 @@
+data "alb_server_groups" "blue" {
+  name_contains = "blue"
+}

@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+)
+
+var _ datasource.DataSourceWithConfigure = (*serverHealthDataSource)(nil)
+
+func newServerHealthDataSource() datasource.DataSource { return &serverHealthDataSource{} }
+
+// serverHealthDataSource tells how a backend service finds its servers, for check blocks.
+type serverHealthDataSource struct{ baseDataSource }
+
+type serverHealthModel struct {
+	BackendServiceID types.String        `tfsdk:"backend_service_id"`
+	Servers          []serverHealthEntry `tfsdk:"servers"`
+	HealthyServers   types.Int64         `tfsdk:"healthy_servers"`
+}
+
+type serverHealthEntry struct {
+	ServerGroupID types.String `tfsdk:"server_group_id"`
+	Address       types.String `tfsdk:"address"`
+	InstanceID    types.String `tfsdk:"instance_id"`
+	Port          types.Int64  `tfsdk:"port"`
+	Weight        types.Int64  `tfsdk:"weight"`
+	Status        types.String `tfsdk:"status"`
+	Reason        types.String `tfsdk:"reason"`
+	Detail        types.String `tfsdk:"detail"`
+}
+
+// Metadata names the data source.
+func (d *serverHealthDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_server_health"
+}
+
+// Schema describes the data source.
+func (d *serverHealthDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	statuses := []string{string(lbapi.Healthy), string(lbapi.Unhealthy), string(lbapi.HealthUnknown), string(lbapi.HealthOff)}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "How a backend service finds each server of its group, at the moment. Made for `check` blocks, which warn and do " +
+			"not fail; to make an apply wait for servers, use `wait_for_healthy` of `alb_backend_service`.",
+		Attributes: map[string]schema.Attribute{
+			"backend_service_id": schema.StringAttribute{
+				MarkdownDescription: "Backend service whose checks are asked.",
+				Required:            true,
+				Validators:          []validator.String{givenRule()},
+			},
+			"healthy_servers": shownNumber("How many servers are `healthy`."),
+			"servers": schema.ListNestedAttribute{
+				MarkdownDescription: "The servers of the backend service's group.",
+				Computed:            true,
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"server_group_id": shownText("Server group that the server is in."),
+					"address":         shownText("Address of the server."),
+					"instance_id":     shownText("Id of the instance that is the server; null for an address."),
+					"port":            shownNumber("Port that takes the server's traffic."),
+					"weight":          shownNumber("Weight of the server."),
+					"status": shownText(describeWords("Verdict of the checks", statuses, "") +
+						" `unknown` means: not checked yet; `N/A`: checking is off."),
+					"reason": shownText("Why the server is unhealthy, in one word, such as `CONNECT_FAILED` or `HTTP_CODE_MISMATCH`; else null."),
+					"detail": shownText("Why the server is unhealthy, with the code or the error that was seen; else null."),
+				}},
+			},
+		},
+	}
+}
+
+// Read asks for the verdicts.
+func (d *serverHealthDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	defer cancel()
+	var model serverHealthModel
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("backend_service_id"), &model.BackendServiceID)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	servers, err := d.api.ServerHealth(ctx, model.BackendServiceID.ValueString())
+	if client.IsNotFound(err) {
+		resp.Diagnostics.AddAttributeError(path.Root("backend_service_id"), "No such backend service", capitalized(err.Error())+".")
+		return
+	}
+	if err != nil {
+		resp.Diagnostics.AddError("Server health not read", capitalized(err.Error())+".")
+		return
+	}
+	model.Servers = make([]serverHealthEntry, len(servers))
+	for i, server := range servers {
+		model.Servers[i] = serverHealthEntry{
+			ServerGroupID: types.StringValue(server.ServerGroupID),
+			Address:       types.StringValue(server.Address),
+			InstanceID:    textOrNull(server.InstanceID),
+			Port:          types.Int64Value(int64(server.Port)),
+			Weight:        types.Int64Value(int64(server.Weight)),
+			Status:        types.StringValue(string(server.Status)),
+			Reason:        textOrNull(string(server.Reason.Reason)),
+			Detail:        textOrNull(server.Reason.Detail),
+		}
+	}
+	model.HealthyServers = types.Int64Value(int64(countHealthy(servers)))
+	resp.Diagnostics.Append(resp.State.Set(ctx, model)...)
+}
+
+func textOrNull(text string) types.String {
+	if text == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(text)
+}
+
+func countHealthy(servers []lbapi.ServerHealth) int {
+	healthy := 0
+	for _, server := range servers {
+		if server.Status == lbapi.Healthy {
+			healthy++
+		}
+	}
+	return healthy
+}
