@@ -17,7 +17,7 @@ import (
 
 // newStrictBed starts a proxy of any configuration in front of servers at these addresses. Its end may be called before
 // the test ends, and tells whether every request has ended.
-func newStrictBed(t testing.TB, config proxy.Config, servers ...string) (b *bed, end func() error) {
+func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string) (b *bed, end func() error) {
 	t.Helper()
 	b = &bed{log: &recorder{}}
 	if test, ok := t.(*testing.T); ok {
@@ -25,6 +25,7 @@ func newStrictBed(t testing.TB, config proxy.Config, servers ...string) (b *bed,
 	}
 	b.registry = service.NewRegistry(noInstances{}, time.Now, slog.New(slog.DiscardHandler))
 	config.Services, config.AccessLog, config.DrainTimeout = b.registry.Service, b.log, patience
+	config.Goroutines = e.goroutines
 	b.proxy = proxy.New(config)
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 //	server sees a part of:
 //		a prefix of these bytes, or none of them
 //	server says:
-//		bytes; 200 and "ok" where it is left out
+//		bytes, or nothing; 200 and "ok" where it is left out
 //	server closes: yes
 //	status: of each response in order, interim ones too; a "!" behind the last tells that it breaks off
 //	client sees:
@@ -135,6 +135,7 @@ func (c *corpusCase) set(key, value string) (*[]byte, error) {
 			last.closes = true
 			return nil, nil //nolint:nilnil // this key has no block
 		}
+		last.says = []byte{}
 		return &last.says, nil
 	default:
 		return nil, fmt.Errorf("unknown key %q", key)

@@ -111,11 +111,13 @@ func (s *script) end() []string {
 }
 
 // TestCorpus puts each case through a proxy of its own, over real sockets.
-func TestCorpus(t *testing.T) {
+func TestCorpus(t *testing.T) { onEachEngine(t, testCorpus) }
+
+func testCorpus(t *testing.T, e engine) {
 	for _, test := range corpus(t) {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, test.steps)
-			b, end := newStrictBed(t, proxy.Config{}, server.listener.Addr().String())
+			b, end := newStrictBed(t, e, proxy.Config{}, server.listener.Addr().String())
 			heard := converse(t, b.address, &test)
 			if err := end(); err != nil {
 				t.Errorf("the request is still in flight: %v", err)
