@@ -135,6 +135,7 @@ func (c *Connection) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (c *Connection) Write(p []byte) (written int, err error) {
+	c.loop.gather()
 	for {
 		switch {
 		case c.closed:

@@ -53,6 +53,9 @@ type Loop struct {
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
 	stopping bool
+	// gathering puts off what is to be written to the end of the turn, when all that the turn brought has been read: each
+	// write wakes its peer, and peers that are woken together run together and not in between.
+	gathering bool
 
 	load atomic.Int64
 
@@ -191,6 +194,7 @@ func (l *Loop) Run() {
 	for !l.stopping {
 		count := l.poll()
 		l.now = l.config.Now()
+		l.gathering = count > 1
 		for i := range count {
 			event := &l.events[i]
 			if s := &l.slots[uint32(event.Fd)]; s.generation == uint32(event.Pad) && s.target != nil {
@@ -198,6 +202,7 @@ func (l *Loop) Run() {
 			}
 		}
 		l.wheel.advance(l.tick())
+		l.gathering = false
 		l.runReady()
 	}
 	l.end()

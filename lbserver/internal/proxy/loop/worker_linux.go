@@ -89,5 +89,13 @@ func (w *worker) perform() {
 	w.task()
 }
 
+// gather has the calling coroutine wait for the end of the turn, where there are others in it.
+func (l *Loop) gather() {
+	if l.gathering {
+		l.ready = append(l.ready, l.current)
+		l.current.giveWay()
+	}
+}
+
 // giveWay lets the loop go on until it resumes this coroutine.
 func (w *worker) giveWay() { w.yield(struct{}{}) }
