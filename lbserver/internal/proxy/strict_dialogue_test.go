@@ -118,7 +118,7 @@ func testCorpus(t *testing.T, e engine) {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, test.steps)
 			b, end := newStrictBed(t, e, proxy.Config{}, server.listener.Addr().String())
-			heard := converse(t, b.address, &test)
+			heard := converse(t, b.address, &test, 0)
 			if err := end(); err != nil {
 				t.Errorf("the request is still in flight: %v", err)
 			}
@@ -142,8 +142,8 @@ type heard struct {
 	raw      []byte
 }
 
-// converse plays the client of a case.
-func converse(t *testing.T, address string, test *corpusCase) heard {
+// converse plays the client of a case. It says that nothing more will come once it has read as many responses as open.
+func converse(t *testing.T, address string, test *corpusCase, open int) heard {
 	t.Helper()
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
@@ -161,6 +161,8 @@ func converse(t *testing.T, address string, test *corpusCase) heard {
 			got.read(reader, test.methods)
 		}
 		_, _ = connection.Write(block) // the other side may have closed: what it said counts
+	}
+	for len(got.statuses) < open && got.read(reader, test.methods) {
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite() // as above
