@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,31 @@ func TestAClosedPoolKeepsNothing(t *testing.T) {
 	connection.Release(time.Now())
 	if s.pool.Get() != nil || !ended(other) {
 		t.Error("a closed pool kept a connection")
+	}
+}
+
+// holder notes what a pool asks of it.
+type holder []string
+
+func (h *holder) CloseIdle(_ *pool.Pool, closing bool) {
+	*h = append(*h, map[bool]string{false: "close idle", true: "close"}[closing])
+}
+
+func TestHoldersAreToldToClose(t *testing.T) {
+	s := newServer(t)
+	var told holder
+	if !s.pool.Share(&told) {
+		t.Fatal("an open pool is not shared")
+	}
+	s.pool.CloseIdle()
+	s.pool.CloseIdle()
+	s.pool.Close()
+	s.pool.Close()
+	if got := strings.Join(told, ", "); got != "close idle, close idle, close" {
+		t.Errorf("told to %s", got)
+	}
+	if s.pool.Share(&told) {
+		t.Error("a closed pool is shared")
 	}
 }
 
