@@ -61,7 +61,7 @@ func (x *exchange) setCookie() []byte {
 
 // reachServer connects to the preferred server (an index, or -1) or one that the scheduler picks, and to others where that
 // fails: no byte of the request has been sent, so it may go to any, whatever its method.
-func (x *exchange) reachServer(preferred int, fresh bool) bool {
+func (x *exchange) reachServer(preferred int, trust trust) bool {
 	index := preferred
 	for {
 		if index < 0 {
@@ -72,7 +72,7 @@ func (x *exchange) reachServer(preferred int, fresh bool) bool {
 		}
 		endpoint := x.eligible.Servers[index]
 		x.count(endpoint)
-		server, err := x.connect(endpoint, fresh)
+		server, err := x.connect(endpoint, trust)
 		if err == nil {
 			endpoint.Counters.Requests.Add(1)
 			x.server = server
@@ -88,7 +88,7 @@ func (x *exchange) reachServer(preferred int, fresh bool) bool {
 			return false
 		}
 		x.retries++
-		index, fresh = -1, false
+		index, trust = -1, x.trust()
 	}
 }
 

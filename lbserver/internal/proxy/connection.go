@@ -39,11 +39,23 @@ type serverConnection interface {
 	Release(now time.Time)
 }
 
+// trust says which kept connections will do for a request.
+type trust uint8
+
+const (
+	// trustKept takes one that is quiet as far as is known: if its server has just closed it, the request is sent again.
+	trustKept trust = iota
+	// trustChecked takes one that was found open right now: the request can't be sent again.
+	trustChecked
+	// trustNone takes none.
+	trustNone
+)
+
 // environment is what an exchange runs on. It alone blocks, waits and starts anything, so that the same exchange runs on a
 // goroutine, which blocks, and on a coroutine of an event loop, which yields.
 type environment interface {
-	// connect returns a connection to an endpoint: a kept one that is quiet, unless fresh, or a new one.
-	connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error)
+	// connect returns a connection to an endpoint: a kept one that is quiet, as far as trust asks, or a new one.
+	connect(endpoint *service.Endpoint, trust trust) (serverConnection, error)
 	// beside runs task at the same time as the caller; wait returns when it has ended.
 	beside(task func()) (wait func())
 	// touch runs task where the connections of the environment may be touched, perhaps later. It may be called from anywhere.

@@ -92,7 +92,7 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 		return x.fail(504, fmt.Sprintf("the server did not answer within %s", x.proxy.responseTimeout))
 	case heard:
 		return x.fail(502, "the server closed the connection within the head of its response")
-	case x.server.Reused() && !x.resent && !x.upload.started() && x.requestBody.ended && x.request.Method.Idempotent():
+	case x.server.Reused() && x.repeatable():
 		return conversationStale
 	default:
 		return x.fail(502, "the server closed the connection before it answered")

@@ -272,8 +272,8 @@ func (x *exchange) forward() (keep bool) {
 		return false
 	}
 	preferred := x.sticky.index
-	for fresh := false; ; fresh = true {
-		if !x.reachServer(preferred, fresh) {
+	for trust := x.trust(); ; trust = trustNone {
+		if !x.reachServer(preferred, trust) {
 			return x.answerFailed()
 		}
 		switch x.converse() {
@@ -290,6 +290,20 @@ func (x *exchange) forward() (keep bool) {
 			return x.answerFailed()
 		}
 	}
+}
+
+// trust is what the request can do with: one that may be sent again risks more.
+func (x *exchange) trust() trust {
+	if x.repeatable() {
+		return trustKept
+	}
+	return trustChecked
+}
+
+// repeatable tells that the request may be sent again when its fate is unknown (RFC 9110, 9.2.2) and that no byte of its
+// body would be lost.
+func (x *exchange) repeatable() bool {
+	return !x.resent && !x.upload.started() && x.requestBody.ended && x.request.Method.Idempotent()
 }
 
 // render makes the request as the server gets it, with what of its body is there.

@@ -192,13 +192,18 @@ func (r *reactor) beside(task func()) (wait func()) { return r.loop.Beside(task)
 func (r *reactor) touch(task func()) { r.loop.Post(task) }
 
 // connect implements environment.
-func (r *reactor) connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error) {
+func (r *reactor) connect(endpoint *service.Endpoint, trust trust) (serverConnection, error) {
 	list := r.listOf(endpoint.Pool)
-	if last := len(list.connections) - 1; !fresh && last >= 0 {
+	for last := len(list.connections) - 1; trust != trustNone && last >= 0; last-- {
 		kept := list.connections[last]
 		list.connections[last] = nil
 		list.connections = list.connections[:last]
 		kept.EndRest()
+		// That a server closed the connection shows at the loop's next turn, or now, to who looks.
+		if trust == trustChecked && !kept.Quiet() {
+			_ = kept.Close() // of no use
+			continue
+		}
 		kept.reused = true
 		return kept, nil
 	}

@@ -143,8 +143,8 @@ func (p *Proxy) startLoops() error {
 func (p *Proxy) now() time.Time { return p.clock() }
 
 // connect implements environment.
-func (p *Proxy) connect(endpoint *service.Endpoint, fresh bool) (serverConnection, error) {
-	for !fresh {
+func (p *Proxy) connect(endpoint *service.Endpoint, trust trust) (serverConnection, error) {
+	for trust != trustNone {
 		kept := endpoint.Pool.Get()
 		if kept == nil {
 			break

@@ -177,7 +177,7 @@ func (c *Connection) WriteWithin(timeout time.Duration, now time.Time) {
 // Rest leaves the connection to nobody until there is something to read or the timeout is over; then the handler is called.
 // It reports false, and does nothing, where there is something now.
 func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
-	if c.closed || c.readable && !c.drained() {
+	if c.closed || c.readable && !c.Quiet() {
 		return false
 	}
 	c.ReadWithin(timeout, c.loop.now)
@@ -186,8 +186,8 @@ func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
 	return true
 }
 
-// drained looks whether there is nothing to read, which a read that just filled its buffer does not tell.
-func (c *Connection) drained() bool {
+// Quiet looks whether the connection is open and has nothing to read, now and not as of the loop's last turn.
+func (c *Connection) Quiet() bool {
 	if c.ended {
 		return false
 	}
