@@ -121,6 +121,17 @@ func (c *Config) check() error {
 	if reason := lbapi.InvalidAddress(c.VIP.String()); reason != "" {
 		return fmt.Errorf("the VIP %s", reason)
 	}
+	if c.Region == "" {
+		return errors.New("the region is empty; it is a part of every URL of the API")
+	}
+	for kind, quota := range map[string]int{
+		"load balancers": c.Quotas.LoadBalancers, "listeners": c.Quotas.Listeners, "servers": c.Quotas.Servers,
+		"backend services": c.Quotas.BackendServices, "server groups": c.Quotas.ServerGroups,
+	} {
+		if quota < 1 {
+			return fmt.Errorf("quota of %s %d: want 1 or more; there is no value for unlimited", kind, quota)
+		}
+	}
 	if c.CheckSpeedup < 1 {
 		return fmt.Errorf("check speed-up %d: want 1 or more", c.CheckSpeedup)
 	}

@@ -381,6 +381,8 @@ func TestStartUpErrorsSayWhatToDo(t *testing.T) {
 		"missing certificate":    {t.TempDir(), []string{"--api-tls-cert", "x.pem", "--api-tls-key", "y.pem"}, []string{"x.pem"}},
 		"access log in nowhere":  {t.TempDir(), []string{"--access-log", "/nonexistent/log"}, []string{"access log", "/nonexistent/log"}},
 		"unknown flag":           {t.TempDir(), []string{"--frobnicate"}, []string{"--frobnicate", "--help"}},
+		"no quota":               {t.TempDir(), []string{"--quota-servers=-1"}, []string{"quota of servers -1", "1 or more"}},
+		"no region":              {t.TempDir(), []string{"--region="}, []string{"region is empty"}},
 		"environment variable":   {t.TempDir(), []string{"--check-speedup", "0"}, []string{"check speed-up 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
