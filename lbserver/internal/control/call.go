@@ -194,7 +194,8 @@ func (c *call) failed(err error) answer {
 // unavailable makes the answer of a call for which the store could not be
 // read or written.
 func unavailable(err error) answer {
-	message := "the store of the load balancer does not work; nothing is lost, send the call again with its nonce"
+	message := "the load balancer's store cannot be read or written; its log has the reason under this request id. " +
+		"Mend that, then send the call again"
 	return answer{refusal: lbapi.NewError(lbapi.Unavailable, message), cause: err}
 }
 
