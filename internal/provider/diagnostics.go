@@ -17,7 +17,7 @@ import (
 func addCallError(diags *diag.Diagnostics, summary string, err error, attribute func(field string) (path.Path, bool)) {
 	refusal, ok := errors.AsType[*lbapi.Error](err)
 	if !ok || len(refusal.Details) == 0 {
-		diags.AddError(summary, capitalized(err.Error())+".")
+		diags.AddError(summary, stopped(capitalized(err.Error())))
 		return
 	}
 	trace := ""
@@ -34,7 +34,7 @@ func addCallError(diags *diag.Diagnostics, summary string, err error, attribute 
 		diags.AddAttributeError(at, summary, fmt.Sprintf("Attribute \"%s\": %s", at, stopped(detail.Reason))+trace)
 	}
 	if whole {
-		diags.AddError(summary, capitalized(err.Error())+".")
+		diags.AddError(summary, stopped(capitalized(err.Error())))
 	}
 }
 

@@ -50,6 +50,10 @@ func (r *baseResource) Configure(_ context.Context, req resource.ConfigureReques
 
 // ImportState takes the id; Read does the rest.
 func (r *baseResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	if reason := givenRule().invalid(req.ID); reason != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid id", sentence("id", reason))
+		return
+	}
 	resource.ImportStatePassthroughID(ctx, path.Root("id"), req, resp)
 }
 
@@ -113,7 +117,7 @@ func (r *baseResource) delete(
 	defer cancel()
 	err := deleteUnused(ctx, func(ctx context.Context) error { return remove(ctx, state.ID.ValueString()) })
 	if err != nil {
-		diags.AddError(kind+" not deleted", capitalized(err.Error())+".")
+		diags.AddError(kind+" not deleted", stopped(capitalized(err.Error())))
 	}
 }
 

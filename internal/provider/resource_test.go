@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
@@ -129,5 +130,21 @@ func TestServerDetailsLandOnTheServerByItsName(t *testing.T) {
 		if ok != (want != "") || ok && at.String() != want {
 			t.Errorf("%s is at %q, %t, want %q", field, at, ok, want)
 		}
+	}
+}
+
+func TestAnImportWithoutAnIDIsRefused(t *testing.T) {
+	var resp resource.ImportStateResponse
+	(&baseResource{}).ImportState(t.Context(), resource.ImportStateRequest{ID: ""}, &resp)
+	if !resp.Diagnostics.HasError() {
+		t.Error("an empty id was taken")
+	}
+}
+
+func TestAnErrorThatEndsInAQuestionGetsNoFullStop(t *testing.T) {
+	var diags diag.Diagnostics
+	addCallError(&diags, "Not done", errors.New("is the server running?"), attributesOf(lbapi.ListenerTerms()))
+	if got := diags[0].Detail(); got != "Is the server running?" {
+		t.Errorf("got %q", got)
 	}
 }
