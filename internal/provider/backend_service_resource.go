@@ -27,7 +27,8 @@ type backendServiceResource struct{ placedResource }
 // backendServiceModel is a backend service as the resource holds it.
 type backendServiceModel struct {
 	backendServiceAttributes
-	Timeouts timeouts.Value `tfsdk:"timeouts"`
+	WaitForHealthy types.Int64    `tfsdk:"wait_for_healthy"`
+	Timeouts       timeouts.Value `tfsdk:"timeouts"`
 }
 
 // backendServiceAttributes are those of the backend service itself.
@@ -48,7 +49,8 @@ func (r *backendServiceResource) Metadata(_ context.Context, req resource.Metada
 	resp.TypeName = req.ProviderTypeName + "_backend_service"
 }
 
-// Create makes the backend service, and turns its health check off if that is wanted: the API creates it with one.
+// Create makes the backend service, and turns its health check off if that is wanted: the API creates it with one. Then it
+// waits for healthy servers, if that is wanted.
 func (r *backendServiceResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan backendServiceModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -69,6 +71,7 @@ func (r *backendServiceResource) Create(ctx context.Context, req resource.Create
 	plan.ID = types.StringValue(id)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	if wanted.checkEnabled || resp.Diagnostics.HasError() {
+		r.awaitHealthy(ctx, plan, &resp.Diagnostics)
 		return
 	}
 	enabled := path.Root("health_check").AtName("enabled")
@@ -109,7 +112,7 @@ func (r *backendServiceResource) Read(ctx context.Context, req resource.ReadRequ
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
-// Update changes in place what the plan changes.
+// Update changes in place what the plan changes, and waits for healthy servers, if that is wanted.
 func (r *backendServiceResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state backendServiceModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -130,6 +133,7 @@ func (r *backendServiceResource) Update(ctx context.Context, req resource.Update
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	r.awaitHealthy(ctx, plan, &resp.Diagnostics)
 }
 
 // Delete removes the backend service.

@@ -82,6 +82,14 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 				Attributes:          healthCheckAttributes(),
 				PlanModifiers:       []planmodifier.Object{healthCheckDefaults{}},
 			},
+			"wait_for_healthy": schema.Int64Attribute{
+				MarkdownDescription: "How many servers must be healthy before a creation or an update of the backend service is done, " +
+					healthyServers.String() + "; default is not to wait. The wait ends with the create or update timeout, as an error that " +
+					"lists each server with the reason that its checks give; what was made stays in the state. Only with a `server_group_id` " +
+					"and with `health_check` enabled.",
+				Optional:   true,
+				Validators: []validator.Int64{int64Rule{healthyServers}},
+			},
 		}),
 	}
 }
@@ -191,6 +199,7 @@ func (r *backendServiceResource) ValidateConfig(ctx context.Context, req resourc
 	dependencyViolations(&resp.Diagnostics, lbapi.BackendServiceDependencies(), attributePath, config.uses, config.dependedOn)
 
 	check, known := readHealthCheckModel(ctx, config.HealthCheck, &resp.Diagnostics)
+	config.validateWait(check, known, &resp.Diagnostics)
 	if known {
 		dependencyViolations(&resp.Diagnostics, lbapi.HealthCheckDependencies(), attributePath, check.gives, check.dependedOn)
 	}

@@ -3,7 +3,9 @@ package provider_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,7 +61,7 @@ func TestALoadBalancerTakesTrafficOnItsOwnAddress(t *testing.T) {
 	lb := acctest.Start(t)
 	port := lb.FreePort()
 	_, element := acctest.SampleServer(t, "a")
-	url := fmt.Sprintf("http://%s:%d/", secondAddress, port)
+	url := "http://" + net.JoinHostPort(secondAddress, strconv.Itoa(port)) + "/"
 	address := "address = \"" + secondAddress + "\"\n  "
 	serves := checkTraffic(func() error {
 		if visit := acctest.Stranger(t)(url); visit.Status != http.StatusOK || visit.Server != "a" {

@@ -54,6 +54,13 @@ func invalidConfigurations() map[string]invalid {
 		"proxy_protocol_http": {"backend_service", goodBackend + "proxy_protocol = true", []string{
 			`Attribute "proxy_protocol" cannot be enabled when "protocol" is "http"; only "tcp" sends the PROXY protocol.`,
 		}},
+		"wait_without_check": {"backend_service", goodBackend + "server_group_id = \"tg-1\"\nwait_for_healthy = 1\nhealth_check = { enabled = false }", []string{
+			`Attribute "wait_for_healthy" cannot be set when "health_check.enabled" is false; only a check finds a server healthy.`,
+		}},
+		"wait_without_group": {"backend_service", goodBackend + "wait_for_healthy = 0", []string{
+			`Attribute "wait_for_healthy" cannot be set without "server_group_id"; there is no server to wait for.`,
+			`Attribute "wait_for_healthy" must be 1 to 10000 servers, got 0.`,
+		}},
 		"check_path_tcp": {"backend_service", goodBackend + "health_check = { protocol = \"tcp\", path = \"/health\" }", []string{
 			`Attribute "health_check.path" cannot be set when "health_check.protocol" is "tcp"; only "http" sends a request.`,
 		}},

@@ -1,0 +1,117 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+// healthyServers is the range of wait_for_healthy. The API's quota bounds what a group can have; this only catches slips.
+var healthyServers = lbapi.Range{Min: 1, Max: 10000, Unit: "servers"}
+
+// healthPause is the time between two looks at the servers' health: a tenth of the shortest check interval.
+const healthPause = 500 * time.Millisecond
+
+// awaitHealthy waits until as many servers of a backend service are healthy as the plan wants, which is none without
+// wait_for_healthy. The context carries the timeout of the operation.
+func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan backendServiceModel, diags *diag.Diagnostics) {
+	if plan.WaitForHealthy.IsNull() || diags.HasError() {
+		return
+	}
+	id := plan.ID.ValueString()
+	err := untilHealthy(ctx, int(plan.WaitForHealthy.ValueInt64()), func(ctx context.Context) ([]lbapi.ServerHealth, error) {
+		return r.api.ServerHealth(ctx, id)
+	})
+	if err != nil {
+		diags.AddAttributeError(path.Root("wait_for_healthy"), "Too few healthy servers", fmt.Sprintf(
+			"Backend service %q (%s) is as the plan wants it, but %s", plan.Name.ValueString(), id, stopped(err.Error())))
+	}
+}
+
+// tooFewHealthyError says how the servers were found last when the time was up.
+type tooFewHealthyError struct {
+	want    int
+	servers []lbapi.ServerHealth
+	because error // of the context
+}
+
+// Error implements error.
+func (e *tooFewHealthyError) Error() string {
+	end := "when the wait was interrupted"
+	if errors.Is(e.because, context.DeadlineExceeded) {
+		end = "when the timeout of the operation was over"
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d of its %d servers were healthy %s, and \"wait_for_healthy\" wants %d", countHealthy(e.servers), len(e.servers), end, e.want)
+	if len(e.servers) > 0 {
+		text.WriteString(":\n")
+	}
+	for _, server := range e.servers {
+		fmt.Fprintf(&text, "\n  - %s", describeHealth(server))
+	}
+	return text.String()
+}
+
+// Unwrap gives what ended the wait.
+func (e *tooFewHealthyError) Unwrap() error { return e.because }
+
+func describeHealth(server lbapi.ServerHealth) string {
+	text := fmt.Sprintf("%s is %s", net.JoinHostPort(server.Address, strconv.Itoa(server.Port)), server.Status)
+	if server.InstanceID != "" {
+		text = server.InstanceID + ", " + text
+	}
+	if server.Reason.Reason != "" {
+		text += fmt.Sprintf(": %s, %s", server.Reason.Reason, server.Reason.Detail)
+	}
+	return text
+}
+
+// untilHealthy looks at servers until as many as wanted are healthy; the error at the end of the context tells what was seen
+// last.
+func untilHealthy(ctx context.Context, want int, look func(context.Context) ([]lbapi.ServerHealth, error)) error {
+	tick := time.NewTicker(healthPause)
+	defer tick.Stop()
+	var last []lbapi.ServerHealth
+	for {
+		servers, err := look(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("the health of its servers is not known: %w", err)
+		case err == nil && countHealthy(servers) >= want:
+			return nil
+		case err == nil:
+			last = servers
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return &tooFewHealthyError{want: want, servers: last, because: ctx.Err()}
+		}
+	}
+}
+
+// validateWait refuses a wait that could only be in vain.
+func (m backendServiceModel) validateWait(check healthCheckModel, checkKnown bool, diags *diag.Diagnostics) {
+	if m.WaitForHealthy.IsNull() {
+		return
+	}
+	at := path.Root("wait_for_healthy")
+	if checkKnown && check.Enabled.Equal(types.BoolValue(false)) {
+		diags.AddAttributeError(at, "Invalid combination",
+			"Attribute \"wait_for_healthy\" cannot be set when \"health_check.enabled\" is false; only a check finds a server healthy.")
+	}
+	if m.ServerGroupID.IsNull() {
+		diags.AddAttributeError(at, "Invalid combination",
+			"Attribute \"wait_for_healthy\" cannot be set without \"server_group_id\"; there is no server to wait for.")
+	}
+}

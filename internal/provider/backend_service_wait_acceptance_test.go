@@ -1,0 +1,105 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+const checkedByHTTP = "health_check = { protocol = \"http\", path = \"/health\", healthy_threshold = 1 }\n  "
+
+func TestApplyWaitsUntilServersAreHealthy(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	server, element := acctest.SampleServer(t, "a")
+	server.SetHealth(http.StatusServiceUnavailable)
+	cured := make(chan error, 1)
+	// cure makes the server healthy once the checks have found it otherwise, which is while Terraform waits.
+	cure := func() {
+		cured <- func() error {
+			for t.Context().Err() == nil {
+				time.Sleep(10 * time.Millisecond)
+				services, err := lb.BackendServices(t.Context())
+				if err != nil {
+					return err
+				}
+				for _, service := range services {
+					servers, err := lb.ServerHealth(t.Context(), service.ID)
+					if err != nil {
+						return err
+					}
+					if len(servers) == 1 && servers[0].Status == lbapi.Unhealthy {
+						server.SetHealth(http.StatusOK)
+						return nil
+					}
+				}
+			}
+			return t.Context().Err()
+		}()
+	}
+	waiting := chain(lb, lb.FreePort(), "a = "+element(""), checkedByHTTP+"wait_for_healthy = 1", "")
+	acctest.Run(t,
+		resource.TestStep{
+			PreConfig: func() { go cure() },
+			Config:    waiting,
+			Check: func(state *terraform.State) error {
+				if err := <-cured; err != nil {
+					return err
+				}
+				return lb.Healthy(state.RootModule().Resources["alb_backend_service.web"].Primary.ID, 1)()
+			},
+		},
+		resource.TestStep{ // an update waits as well
+			PreConfig: func() { server.SetHealth(http.StatusServiceUnavailable); go cure() },
+			Config: chain(lb, lb.FreePort(), "a = "+element(""),
+				"scheduler = \"source_ip\"\n  "+checkedByHTTP+"wait_for_healthy = 1", ""),
+			ConfigPlanChecks: updates("alb_backend_service.web"),
+			Check: func(state *terraform.State) error {
+				if err := <-cured; err != nil {
+					return err
+				}
+				return lb.Healthy(state.RootModule().Resources["alb_backend_service.web"].Primary.ID, 1)()
+			},
+		},
+	)
+}
+
+func TestServersThatDoNotBecomeHealthyFailTheApplyWithTheirReasons(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	_, good := acctest.SampleServer(t, "a")
+	sick, bad := acctest.SampleServer(t, "b")
+	sick.SetHealth(http.StatusInternalServerError)
+	port := lb.FreePort()
+	configuration := func(lines string) string {
+		return chain(lb, port, "a = "+good("")+"\n    b = "+bad(""), checkedByHTTP+lines, "")
+	}
+	acctest.Run(t,
+		resource.TestStep{
+			Config:      configuration("wait_for_healthy = 2\n  timeouts = { create = \"2s\" }"),
+			ExpectError: regexp.MustCompile(`(?s)1\s+of\s+its\s+2\s+servers\s+were\s+healthy.*  - ` + sick.Address() + ` is unhealthy: HTTP_CODE_MISMATCH`),
+		},
+		resource.TestStep{ // made, and in the state: it is replaced, not made twice
+			Config: configuration("wait_for_healthy = 1"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionDestroyBeforeCreate),
+			}},
+			Check: func(*terraform.State) error {
+				services, err := lb.BackendServices(t.Context())
+				if err != nil || len(services) != 1 {
+					return fmt.Errorf("backend services are %+v, %w", services, err)
+				}
+				return nil
+			},
+		},
+	)
+}

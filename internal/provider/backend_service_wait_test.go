@@ -1,0 +1,48 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
+
+func TestAWaitForServersEndsWithTheContextAndTellsWhatItSawLast(t *testing.T) {
+	seen := []lbapi.ServerHealth{
+		{Address: "10.0.0.1", Port: 80, Status: lbapi.Healthy},
+		{Address: "fd00::1", Port: 80, Status: lbapi.Unhealthy, Reason: lbapi.UnhealthyReason{Reason: lbapi.HTTPCodeMismatch, Detail: "got 500"}},
+		{Address: "10.0.0.3", Port: 81, InstanceID: "vm-3", Status: lbapi.HealthUnknown},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	looks := 0
+	err := untilHealthy(ctx, 2, func(ctx context.Context) ([]lbapi.ServerHealth, error) {
+		if looks++; looks > 1 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return seen, nil
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{
+		"1 of its 3 servers were healthy when the timeout of the operation was over", `"wait_for_healthy" wants 2`,
+		"\n  - 10.0.0.1:80 is healthy\n", "\n  - [fd00::1]:80 is unhealthy: HTTP_CODE_MISMATCH, got 500\n", "\n  - vm-3, 10.0.0.3:81 is unknown",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in:\n%s", want, err)
+		}
+	}
+}
+
+func TestAWaitForServersEndsAtOnceWhenTheirHealthCannotBeRead(t *testing.T) {
+	reason := failed(lbapi.NotFound, "there is no backend service")
+	err := untilHealthy(t.Context(), 1, func(context.Context) ([]lbapi.ServerHealth, error) { return nil, reason })
+	if !errors.Is(err, reason) {
+		t.Errorf("got %v", err)
+	}
+}
