@@ -24,7 +24,10 @@ func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string
 		b.t = test
 	}
 	b.registry = service.NewRegistry(noInstances{}, time.Now, slog.New(slog.DiscardHandler))
-	config.Services, config.AccessLog, config.DrainTimeout = b.registry.Service, b.log, patience
+	config.Services, config.DrainTimeout = b.registry.Service, patience
+	if config.AccessLog == nil {
+		config.AccessLog = b.log
+	}
 	config.Goroutines = e.goroutines
 	b.proxy = proxy.New(config)
 	keys, err := persistence.GenerateKeys().Encode()
