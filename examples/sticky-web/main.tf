@@ -45,6 +45,11 @@ resource "alb_backend_service" "web" {
     healthy_threshold   = 2
     unhealthy_threshold = 2
   }
+
+  # A new port or protocol means another backend service: the listener moves to it before this one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "alb_listener" "web" {
@@ -53,4 +58,9 @@ resource "alb_listener" "web" {
   port               = var.listener_port
   backend_service_id = alb_backend_service.web.id
   idle_timeout       = 60
+
+  # A new port is opened before the old one closes, and where it is taken, nothing changes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

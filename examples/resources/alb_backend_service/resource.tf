@@ -15,4 +15,9 @@ resource "alb_backend_service" "web" {
     path     = "/health"
     codes    = ["2xx"]
   }
+
+  # A new port or protocol means another backend service: the listener moves to it before this one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

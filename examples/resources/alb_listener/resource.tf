@@ -4,4 +4,9 @@ resource "alb_listener" "web" {
   port               = 80
   backend_service_id = alb_backend_service.web.id
   idle_timeout       = 60
+
+  # A new port is opened before the old one closes, and where it is taken, nothing changes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -180,7 +180,7 @@ func portRefusal(next *snapshot.Snapshot, err error) error {
 	}
 	name := portErr.ListenerID
 	if listener := next.Listeners[portErr.ListenerID]; listener != nil {
-		name = nameListener(listener)
+		name = listener.Name // its id may be one that is never given out
 	}
-	return refuse(lbapi.Conflict, "port", "%s cannot open %s: %s; nothing was changed", name, portErr.Address, portErr.reason())
+	return refuse(lbapi.Conflict, "port", "listener %q cannot open %s: %s", name, portErr.Address, portErr.reason())
 }
