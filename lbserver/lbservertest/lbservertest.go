@@ -1,0 +1,124 @@
+// Package lbservertest gives tests a load balancer of their own, with its control API and its traffic:
+//
+//	func TestMyModule(t *testing.T) {
+//		lb := lbservertest.Start(t)
+//		terraform := exec.CommandContext(t.Context(), "terraform", "-chdir=testdata", "apply", "-auto-approve")
+//		terraform.Env = append(os.Environ(), lb.Environment()...)
+//		…
+//		resp, err := http.Get(lb.URL(8080))
+//		…
+//	}
+//
+// The provider needs no settings in the configuration then. Everything stays on loopback and ends with the test.
+package lbservertest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver"
+)
+
+// CheckSpeedup is how many times faster health checks are than configured: the shortest interval, 5 s, is one of 50 ms.
+const CheckSpeedup = 100
+
+// LoadBalancer is a running lbserver of one test.
+type LoadBalancer struct {
+	*lbserver.Server
+	// Endpoint is the URL of the control API, and Region what it answers for: the provider's settings of these names.
+	Endpoint, Region string
+	// VIP is the address of the load balancer that is there from the start, on which no other test listens.
+	VIP netip.Addr
+
+	t testing.TB
+}
+
+// Start runs an lbserver until the test ends, on free ports and with its data in a directory of the test. The changes are
+// made to its configuration before that.
+func Start(t testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
+	t.Helper()
+	config := lbserver.DefaultConfig()
+	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
+	config.DataDir = t.TempDir()
+	config.CheckSpeedup = CheckSpeedup
+	config.DrainTimeout = time.Second
+	config.VIP = freeAddress(t)
+	for _, change := range changes {
+		change(&config)
+	}
+	server, err := lbserver.New(config)
+	if err != nil {
+		t.Fatalf("start lbserver: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Errorf("stop lbserver: %v", err)
+		}
+	})
+	scheme := "http://"
+	if config.APITLSCert != "" {
+		scheme = "https://"
+	}
+	return &LoadBalancer{Server: server, Endpoint: scheme + server.APIAddress(), Region: config.Region, VIP: config.VIP, t: t}
+}
+
+// Environment is the provider's settings as environment variables, for a Terraform that the test runs.
+func (l *LoadBalancer) Environment() []string {
+	accessKey, secretKey := l.Credentials()
+	return []string{
+		"ALB_ENDPOINT=" + l.Endpoint, "ALB_REGION=" + l.Region, "ALB_ACCESS_KEY=" + accessKey, "ALB_SECRET_KEY=" + secretKey,
+	}
+}
+
+// URL is where an HTTP listener on a port of the VIP answers.
+func (l *LoadBalancer) URL(port int) string {
+	return "http://" + net.JoinHostPort(l.VIP.String(), strconv.Itoa(port)) + "/"
+}
+
+// FreePort is a port of the VIP on which a listener can be made.
+func (l *LoadBalancer) FreePort() int {
+	l.t.Helper()
+	return freePort(l.t, l.VIP)
+}
+
+// freeAddress is a loopback address that nothing listens on, or 127.0.0.1 where the system has no other. Ports on it are
+// nobody's but the test's: connections that go out take theirs on 127.0.0.1.
+func freeAddress(t testing.TB) netip.Addr {
+	t.Helper()
+	first := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	// The kernel's choice of a port tells tests, and processes of tests, apart.
+	port := freePort(t, first)
+	own := netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)})
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(own, 0).String())
+	if err != nil {
+		return first
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+func freePort(t testing.TB, on netip.Addr) int {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(on, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, parseErr := netip.ParseAddrPort(listener.Addr().String())
+	if err := errors.Join(parseErr, listener.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return int(address.Port())
+}
