@@ -1,0 +1,244 @@
+// Package conformance_test puts clients that people use to an lbserver, which it runs as a user of the package would.
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+	"github.com/alb-project/terraform-provider-alb/internal/sampleserver"
+	"github.com/alb-project/terraform-provider-alb/lbserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long anything may take that should take seconds at most.
+const patience = 60 * time.Second
+
+// client programs by the Debian package that has them.
+var packages = map[string]string{
+	"curl": "curl", "node": "nodejs", "python3": "python3", "java": "openjdk-17-jdk-headless", "chromium": "chromium",
+}
+
+// program finds a client. In CI its absence is a failure, elsewhere it is told loudly.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") == "true":
+		t.Fatalf("%s is missing, so it was not tried: apt-get install %s", name, packages[name])
+	default:
+		t.Skipf("NOT RUN: %s is missing, so it was not tried: apt-get install %s", name, packages[name])
+	}
+	return ""
+}
+
+// run has a client do something and returns what it printed.
+func run(t *testing.T, path string, arguments ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, arguments...)
+	var output, complaints bytes.Buffer
+	command.Stdout, command.Stderr = &output, &complaints
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s: %v\nit printed %s\nand %s", filepath.Base(path), err, &output, &complaints)
+	}
+	return output.String()
+}
+
+// script has an interpreter run one of testdata's programs, and fails with what it has to say unless that is "ok".
+func script(t *testing.T, path, file string, arguments ...string) {
+	t.Helper()
+	if got := run(t, path, append([]string{filepath.Join("testdata", file)}, arguments...)...); strings.TrimSpace(got) != "ok" {
+		t.Errorf("%s says:\n%s", file, got)
+	}
+}
+
+// site is an lbserver in front of sample servers called a and b, with session persistence.
+type site struct{ url string }
+
+func newSite(t *testing.T, persistenceTimeout int) site {
+	t.Helper()
+	config := lbserver.DefaultConfig()
+	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
+	config.DataDir = filepath.Join(t.TempDir(), "data")
+	config.CheckSpeedup = 50
+	config.DrainTimeout = 5 * time.Second
+	config.Log = slog.New(slog.DiscardHandler)
+	server, err := lbserver.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("stop lbserver: %v", err)
+		}
+	})
+	accessKey, secretKey := server.Credentials()
+	api, err := client.New(client.Config{
+		Endpoint: "http://" + server.APIAddress(), Region: "local", AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	return build(t, api, persistenceTimeout)
+}
+
+// build makes the chain from a listener to the sample servers by the API.
+func build(t *testing.T, api *client.Client, persistenceTimeout int) site {
+	t.Helper()
+	ctx := t.Context()
+	balancers, err := api.LoadBalancers(ctx)
+	if err != nil || len(balancers) == 0 {
+		t.Fatalf("want a load balancer, got %v, %v", balancers, err)
+	}
+	id := balancers[0].ID
+	groupID, groupErr := api.CreateServerGroup(ctx, lbapi.CreateServerGroup{
+		Name: new("servers"), LoadBalancerID: &id, Type: new(lbapi.GroupOfAddresses),
+	})
+	serviceID, serviceErr := api.CreateBackendService(ctx, lbapi.CreateBackendService{
+		Name: new("web"), LoadBalancerID: &id, Protocol: new(lbapi.HTTP), Port: new(80), ServerGroupIDs: &[]string{groupID},
+		SessionPersistence: new(true), PersistenceTimeout: &persistenceTimeout, ForwardedProto: new(true),
+		HealthCheck: &lbapi.HealthCheckSpec{Protocol: new(lbapi.HTTP), Path: new("/health")},
+	})
+	port := freePort(t)
+	_, listenerErr := api.CreateListener(ctx, lbapi.CreateListener{
+		Name: new("http"), LoadBalancerID: &id, Protocol: new(lbapi.HTTP), Port: &port, BackendServiceID: &serviceID,
+	})
+	registerErr := api.RegisterServers(ctx, groupID, []lbapi.RegisterServer{sample(t, "a"), sample(t, "b")})
+	if err := errors.Join(groupErr, serviceErr, listenerErr, registerErr); err != nil {
+		t.Fatal(err)
+	}
+	return site{url: "http://" + netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port)).String()}
+}
+
+func sample(t *testing.T, name string) lbapi.RegisterServer {
+	t.Helper()
+	server, err := sampleserver.Start(context.Background(), name, "127.0.0.1:0") // ended below, after the proxy
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() }) // nothing is left to lose
+	address := netip.MustParseAddrPort(server.Address())
+	return lbapi.RegisterServer{
+		Type: new(lbapi.ServerAddress), Address: new(address.Addr().String()), Port: new(int(address.Port())), Weight: new(10),
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return int(netip.MustParseAddrPort(listener.Addr().String()).Port())
+}
+
+func TestCurl(t *testing.T) {
+	curl := program(t, "curl")
+	s := newSite(t, 0)
+	jar := filepath.Join(t.TempDir(), "jar")
+	common := []string{"--silent", "--show-error", "--fail", "--max-time", "30", "--noproxy", "*", "--cookie", jar, "--cookie-jar", jar}
+	get := func(arguments ...string) string { t.Helper(); return run(t, curl, append(common, arguments...)...) }
+
+	first := get(s.url + "/")
+	for range 3 {
+		if got := get(s.url + "/"); got != first {
+			t.Errorf("the cookie led to %q, then to %q", first, got)
+		}
+	}
+	upload := filepath.Join(t.TempDir(), "upload")
+	if err := os.WriteFile(upload, bytes.Repeat([]byte("x"), 500_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, arguments := range map[string][]string{
+		"a body":                       {"--data-binary", "@" + upload},
+		"a body after 100":             {"--header", "Expect: 100-continue", "--data-binary", "@" + upload},
+		"a chunked body":               {"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + upload},
+		"a PUT":                        {"--upload-file", upload},
+		"HTTP/1.0":                     {"--http1.0", "--data-binary", "@" + upload},
+		"an offer of HTTP/2":           {"--http2", "--data-binary", "@" + upload},
+		"a form":                       {"--form", "file=@" + upload},
+		"two requests on a connection": {s.url + "/", "--data-binary", "@" + upload},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := run(t, curl, append(append(common[:len(common):len(common)], arguments...), s.url+"/echo")...)
+			if strings.Count(got, "x") < 500_000 || !strings.Contains(got, `"X-Forwarded-Proto":["http"]`) {
+				t.Errorf("the server echoed %d bytes: %.600s", len(got), got)
+			}
+		})
+	}
+	if head := get("--head", s.url+"/"); !strings.HasPrefix(head, "HTTP/1.1 200 OK") {
+		t.Errorf("HEAD: %s", head)
+	}
+}
+
+func TestNode(t *testing.T) { script(t, program(t, "node"), "client.mjs", newSite(t, 0).url) }
+
+func TestPython(t *testing.T) { script(t, program(t, "python3"), "client.py", newSite(t, 0).url) }
+
+func TestJava(t *testing.T) { script(t, program(t, "java"), "Client.java", newSite(t, 0).url) }
+
+// chromium asks a site for a page with a profile, as a browser that was just started.
+func chromium(t *testing.T, path, profile, url string) string {
+	t.Helper()
+	page := run(t, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server",
+		"--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--user-data-dir="+profile, "--timeout=20000", "--dump-dom", url)
+	if !strings.Contains(page, "remote_address") {
+		t.Fatalf("the page is %.600s", page)
+	}
+	return page
+}
+
+// TestChromiumKeepsTheCookieAsLongAsItShould starts a browser twice with the same profile: a session cookie is gone then, one
+// with Max-Age is not. Whether a request carried our cookie shows in whether its answer is bound to the same server: the
+// servers take turns otherwise, so many restarts on one server mean a cookie.
+func TestChromiumKeepsTheCookieAsLongAsItShould(t *testing.T) {
+	path := program(t, "chromium")
+	const starts = 4
+	servers := func(t *testing.T, timeout int) map[string]bool {
+		t.Helper()
+		s, profile, seen := newSite(t, timeout), t.TempDir(), map[string]bool{}
+		for range starts {
+			page := chromium(t, path, profile, s.url+"/echo")
+			_, behind, _ := strings.Cut(page, `"server":"`)
+			name, _, _ := strings.Cut(behind, `"`)
+			seen[name] = true
+		}
+		return seen
+	}
+	t.Run("until the browser ends", func(t *testing.T) {
+		if seen := servers(t, 0); len(seen) != 2 {
+			t.Errorf("the servers after restarts are %v: the session cookie outlived the browser", seen)
+		}
+	})
+	t.Run("for an hour", func(t *testing.T) {
+		if seen := servers(t, 3600); len(seen) != 1 {
+			t.Errorf("the servers after restarts are %v: the cookie with Max-Age was lost", seen)
+		}
+	})
+}
