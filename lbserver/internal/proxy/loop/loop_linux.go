@@ -16,6 +16,8 @@ import (
 const (
 	// eventsPerTurn bounds the events taken at once; more wait in the kernel for the next turn.
 	eventsPerTurn = 256
+	// busyTurns is after how many turns without a wait a loop sees to it that others are woken without it.
+	busyTurns = 4
 	// interest is what a connection is registered for, once: each change is told once ("edge-triggered", epoll(7)).
 	interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 )
@@ -52,6 +54,7 @@ type Loop struct {
 	current  *worker   // the one that runs
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
+	turns    int // since the loop last waited
 	stopping bool
 	// gathering puts off what is to be written to the end of the turn, when all that the turn brought has been read: each
 	// write wakes its peer, and peers that are woken together run together and not in between.
@@ -193,6 +196,9 @@ func (l *Loop) Stop() { l.Post(func() { l.stopping = true }) }
 func (l *Loop) Run() {
 	for !l.stopping {
 		count := l.poll()
+		if l.turns++; l.turns == busyTurns {
+			go attend()
+		}
 		l.now = l.config.Now()
 		l.gathering = count > 1
 		for i := range count {
@@ -233,12 +239,17 @@ func (l *Loop) poll() int {
 		}
 		_ = l.file.SetReadDeadline(deadline) // the file is open and can be waited for
 	}
-	l.polled = 0
+	l.polled, l.turns = 0, 0
 	if err := l.raw.Read(l.polling); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		panic(fmt.Sprintf("an event loop can't wait for its connections: %v", err))
 	}
 	return l.polled
 }
+
+// attend is a goroutine that does nothing: starting it wakes a thread, which finds nothing else to do and then waits for
+// the runtime's poller. The thread that did so before may be the one that runs this loop, and until it has time again only
+// the runtime's monitor looks whether another loop has events, tens of milliseconds late on a busy machine (measured).
+func attend() {}
 
 // end releases what the loop holds.
 func (l *Loop) end() {
