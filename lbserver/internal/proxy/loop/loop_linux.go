@@ -54,7 +54,7 @@ type Loop struct {
 	current  *worker   // the one that runs
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
-	turns    int // since the loop last waited
+	turns    int       // since the loop last waited
 	stopping bool
 	// gathering puts off what is to be written to the end of the turn, when all that the turn brought has been read: each
 	// write wakes its peer, and peers that are woken together run together and not in between.

@@ -92,7 +92,9 @@ func TestBytesPassBothWaysAtOnce(t *testing.T) {
 	l := start(t)
 	ours, theirs := pair(t, l)
 	sent := make([]byte, 4<<20)
-	rand.NewChaCha8([32]byte{}).Read(sent)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(sent); err != nil {
+		t.Fatal(err)
+	}
 	var got bytes.Buffer
 	ended := begin(l, func() {
 		ours.ReadWithin(patience, l.Now())
@@ -302,7 +304,7 @@ func TestListenerClosesItsPortAtOnceAndTakesNothingMore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer connection.Close()
+		t.Cleanup(func() { connection.Close() })
 	}
 	for range clients {
 		select {
