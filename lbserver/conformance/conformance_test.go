@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,7 +186,7 @@ func TestCurl(t *testing.T) {
 		"two requests on a connection": {s.url + "/", "--data-binary", "@" + upload},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := run(t, curl, append(append(common[:len(common):len(common)], arguments...), s.url+"/echo")...)
+			got := run(t, curl, slices.Concat(common, arguments, []string{s.url + "/echo"})...)
 			if strings.Count(got, "x") < 500_000 || !strings.Contains(got, `"X-Forwarded-Proto":["http"]`) {
 				t.Errorf("the server echoed %d bytes: %.600s", len(got), got)
 			}

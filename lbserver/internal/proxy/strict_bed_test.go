@@ -17,10 +17,10 @@ import (
 
 // newStrictBed starts a proxy of any configuration in front of servers at these addresses. Its end may be called before
 // the test ends, and tells whether every request has ended.
-func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string) (b *bed, end func() error) {
-	t.Helper()
+func newStrictBed(tb testing.TB, e engine, config proxy.Config, servers ...string) (b *bed, end func() error) {
+	tb.Helper()
 	b = &bed{log: &recorder{}}
-	if test, ok := t.(*testing.T); ok {
+	if test, ok := tb.(*testing.T); ok {
 		b.t = test
 	}
 	b.registry = service.NewRegistry(noInstances{}, time.Now, slog.New(slog.DiscardHandler))
@@ -32,12 +32,12 @@ func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string
 	b.proxy = proxy.New(config)
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b.state = snapshot.Snapshot{
 		LoadBalancers: map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.1"}}},
 		Listeners: map[string]*lbapi.Listener{listenerID: {
-			ID: listenerID, Name: "web", LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: strictPort(t),
+			ID: listenerID, Name: "web", LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: strictPort(tb),
 			BackendServiceID: serviceID, Status: lbapi.On, IdleTimeout: 60,
 		}},
 		BackendServices: map[string]*lbapi.BackendService{serviceID: {
@@ -54,18 +54,18 @@ func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string
 		b.closePools()
 		return err
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := end(); err != nil {
-			t.Errorf("requests were still in flight after the test: %v", err)
+			tb.Errorf("requests were still in flight after the test: %v", err)
 		}
 	})
 	listeners, failures, err := b.proxy.Prepare(context.Background(), &b.state)
 	if err != nil || len(failures) > 0 {
-		t.Fatal(err, failures)
+		tb.Fatal(err, failures)
 	}
 	services, err := b.registry.Prepare(&b.state)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	services.Apply()
 	listeners.Apply()
@@ -74,11 +74,11 @@ func newStrictBed(t testing.TB, e engine, config proxy.Config, servers ...string
 }
 
 // strictPort asks the kernel for a port that is free now.
-func strictPort(t testing.TB) int {
-	t.Helper()
+func strictPort(tb testing.TB) int {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer listener.Close()
 	return int(netip.MustParseAddrPort(listener.Addr().String()).Port())
@@ -94,4 +94,16 @@ func strictGroup(servers ...string) *lbapi.ServerGroup {
 		})
 	}
 	return group
+}
+
+// onEnginesAtOnce is onEachEngine for tests that wait more than they work; the test itself runs beside others.
+func onEnginesAtOnce(t *testing.T, test func(*testing.T, engine)) {
+	t.Helper()
+	t.Parallel()
+	for _, e := range []engine{{"loops", false}, {"goroutines", true}} {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e)
+		})
+	}
 }

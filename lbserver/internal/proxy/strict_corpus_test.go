@@ -51,21 +51,21 @@ type step struct {
 const defaultAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 // corpus reads all cases.
-func corpus(t testing.TB) []corpusCase {
-	t.Helper()
+func corpus(tb testing.TB) []corpusCase {
+	tb.Helper()
 	var cases []corpusCase
 	names, err := fs.Glob(os.DirFS("testdata/corpus"), "*.txt")
 	if err != nil || len(names) == 0 {
-		t.Fatalf("testdata/corpus has no cases: %v", err)
+		tb.Fatalf("testdata/corpus has no cases: %v", err)
 	}
 	for _, name := range names {
 		text, err := os.ReadFile(filepath.Join("testdata/corpus", name))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		parsed, err := parseCorpus(string(text))
 		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+			tb.Fatalf("%s: %v", name, err)
 		}
 		for i := range parsed {
 			parsed[i].name = strings.TrimSuffix(name, ".txt") + "/" + parsed[i].name

@@ -162,12 +162,14 @@ func converse(t *testing.T, address string, test *corpusCase, open int) heard {
 		}
 		_, _ = connection.Write(block) // the other side may have closed: what it said counts
 	}
-	for len(got.statuses) < open && got.read(reader, test.methods) {
+	for more := true; more && len(got.statuses) < open; {
+		more = got.read(reader, test.methods)
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite() // as above
 	}
-	for got.read(reader, test.methods) {
+	for more := true; more; {
+		more = got.read(reader, test.methods)
 	}
 	_, _ = io.Copy(io.Discard, reader) // what follows a change of protocol, or nothing
 	got.raw = raw.Bytes()

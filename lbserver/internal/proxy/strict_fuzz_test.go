@@ -136,8 +136,9 @@ func (k *track) settle(t *testing.T, raw []byte) (requests []request, garbled []
 		k.mu.Unlock()
 		if time.Now().After(deadline) {
 			k.mu.Lock()
-			defer k.mu.Unlock()
-			t.Fatalf("%q: the server was given %d requests and read %d (%v)", raw, k.assigned, len(k.requests), k.garbled)
+			assigned, read, garbled := k.assigned, len(k.requests), k.garbled
+			k.mu.Unlock()
+			t.Fatalf("%q: the server was given %d requests and read %d (%v)", raw, assigned, read, garbled)
 		}
 	}
 }
@@ -228,8 +229,8 @@ func compareWithRaw(t *testing.T, raw []byte, requests []request) {
 		}
 		normalize(parsed, &want)
 		want.Host, got.Host = strings.ToLower(want.Host), strings.ToLower(got.Host) // Host and target may differ in case
-		want.Trailer, got.Trailer = nil, nil // FuzzRequest and the corpus know which may pass
-		want.Header, got.Header = nil, nil   // as above
+		want.Trailer, got.Trailer = nil, nil                                        // FuzzRequest and the corpus know which may pass
+		want.Header, got.Header = nil, nil                                          // as above
 		if parsed.ProtoMinor == 0 && want.Host == "" {
 			want.Host = got.Host // ours, by RFC 9112, 3.3
 		}

@@ -36,8 +36,8 @@ defaults
 	timeout http-request 2s
 frontend corpus
 	bind 127.0.0.1:%d
-	default_backend server
-backend server
+	default_backend sample
+backend sample
 	server only %s
 `
 

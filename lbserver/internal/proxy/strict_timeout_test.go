@@ -28,8 +28,7 @@ func expectAround(t *testing.T, begun time.Time, timeout time.Duration) {
 }
 
 func TestSlowHeadIs408(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, HeadTimeout: short}, named(t, "a"))
 		t.Run("that stops", func(t *testing.T) {
 			c := b.dial()
@@ -81,8 +80,7 @@ func TestSlowHeadIs408(t *testing.T) {
 }
 
 func TestSilentServerIs504(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		for name, says := range map[string]string{"all along": "", "within its head": "HTTP/1.1 200 OK\r\nConte", "behind a 103": "HTTP/1.1 103 Wait\r\n\r\n"} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -108,8 +106,7 @@ func TestSilentServerIs504(t *testing.T) {
 }
 
 func TestServerThatStopsWithinItsBodyIsCutShort(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
 			func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
@@ -132,8 +129,7 @@ func TestServerThatStopsWithinItsBodyIsCutShort(t *testing.T) {
 
 // The server's time is for the server: a client that takes longer for its upload is no reason for a 504.
 func TestSlowUploadIsNotTheServersFault(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, serverOf(t,
 			func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
@@ -152,8 +148,7 @@ func TestSlowUploadIsNotTheServersFault(t *testing.T) {
 }
 
 func TestStalledBodyIs408(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		for name, request := range map[string]string{
 			"of a length": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
 			"of chunks":   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf",
@@ -187,8 +182,7 @@ func TestStalledBodyIs408(t *testing.T) {
 
 // A reader that stopped must not hold a server for ever.
 func TestClientThatReadsNothingIsCutOff(t *testing.T) {
-	t.Parallel()
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		ended := make(chan struct{})
 		b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 			readHead(reader)
@@ -215,9 +209,8 @@ func TestClientThatReadsNothingIsCutOff(t *testing.T) {
 }
 
 func TestTunnelEndsAfterTheIdleTimeout(t *testing.T) {
-	t.Parallel()
 	const upgrade = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
-	onEachEngine(t, func(t *testing.T, e engine) {
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		for name, test := range map[string]struct{ up, down int }{"silent": {0, 0}, "one way up": {20, 0}, "one way down": {0, 20}} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
