@@ -53,6 +53,8 @@ func TestRequestHeadsThatBreakARuleAreRefused(t *testing.T) {
 		"chunked with a comma behind":           {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked,\r\n\r\n", errCodingUnknown},
 		"chunked after a vertical tab":          {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n", errControl},
 		"empty transfer-encoding":               {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", errCodingUnknown},
+		"underscore for content-length":        {"POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 1\r\n\r\n", errFramingTwin},
+		"underscore for transfer-encoding":     {"POST / HTTP/1.1\r\nHost: a\r\nTRANSFER_encoding: chunked\r\n\r\n", errFramingTwin},
 		"transfer-encoding in 1.0":              {"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", errCodingIn10},
 		"bare LF after the request line":        {"GET / HTTP/1.1\nHost: a\r\n\r\n", errBareLF},
 		"bare LF after a field":                 {"GET / HTTP/1.1\r\nHost: a\n\r\n", errBareLF},
