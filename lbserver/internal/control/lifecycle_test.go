@@ -227,3 +227,11 @@ func TestAChangeToTheSameChangesNothing(t *testing.T) {
 		t.Errorf("revision went from %d to %d", before.Revision, a.server.Snapshot().Revision)
 	}
 }
+
+func TestAnEmptyListIsAListAndNeverNull(t *testing.T) {
+	a := newAPI(t)
+	balancer := a.create("loadBalancers", `{"loadBalancerName":"second"}`)
+	expectFields(t, a.must("GET", base+"loadBalancers/"+balancer, "")["loadBalancer"], map[string]any{"azs": []any{}})
+	group := a.create("targetGroups", `{"targetGroupName":"empty","loadBalancerId":"`+a.alb+`"}`)
+	expectFields(t, a.must("GET", base+"targetGroups/"+group, "")["targetGroup"], map[string]any{"targets": []any{}})
+}

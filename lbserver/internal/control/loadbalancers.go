@@ -48,7 +48,7 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	}
 	object := &lbapi.LoadBalancer{
 		Type:        lbapi.LoadBalancerType,
-		Zones:       slices.Concat([]string{}, body.Zones),
+		Zones:       append([]string{}, body.Zones...),
 		PrivateIP:   lbapi.PrivateIP{Address: c.server.config.VIP.String()},
 		CreatedTime: timestamp(c.started),
 	}

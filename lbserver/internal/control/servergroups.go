@@ -2,7 +2,6 @@ package control
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
@@ -52,7 +51,7 @@ func readServerGroup(c *call) (any, error) {
 // far as the inventory has them.
 func (s *Server) shown(group *lbapi.ServerGroup) *lbapi.ServerGroup {
 	shown := *group
-	shown.Servers = slices.Concat([]lbapi.Server{}, group.Servers)
+	shown.Servers = append([]lbapi.Server{}, group.Servers...)
 	for i := range shown.Servers {
 		server := &shown.Servers[i]
 		if server.Type == lbapi.ServerAddress {
