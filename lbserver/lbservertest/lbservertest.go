@@ -35,40 +35,40 @@ type LoadBalancer struct {
 	// VIP is the address of the load balancer that is there from the start, on which no other test listens.
 	VIP netip.Addr
 
-	t testing.TB
+	tb testing.TB
 }
 
 // Start runs an lbserver until the test ends, on free ports and with its data in a directory of the test. The changes are
 // made to its configuration before that.
-func Start(t testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
-	t.Helper()
+func Start(tb testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
+	tb.Helper()
 	config := lbserver.DefaultConfig()
 	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
-	config.DataDir = t.TempDir()
+	config.DataDir = tb.TempDir()
 	config.CheckSpeedup = CheckSpeedup
 	config.DrainTimeout = time.Second
-	config.VIP = freeAddress(t)
+	config.VIP = freeAddress(tb)
 	for _, change := range changes {
 		change(&config)
 	}
 	server, err := lbserver.New(config)
 	if err != nil {
-		t.Fatalf("start lbserver: %v", err)
+		tb.Fatalf("start lbserver: %v", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-stopped; err != nil {
-			t.Errorf("stop lbserver: %v", err)
+			tb.Errorf("stop lbserver: %v", err)
 		}
 	})
 	scheme := "http://"
 	if config.APITLSCert != "" {
 		scheme = "https://"
 	}
-	return &LoadBalancer{Server: server, Endpoint: scheme + server.APIAddress(), Region: config.Region, VIP: config.VIP, t: t}
+	return &LoadBalancer{Server: server, Endpoint: scheme + server.APIAddress(), Region: config.Region, VIP: config.VIP, tb: tb}
 }
 
 // Environment is the provider's settings as environment variables, for a Terraform that the test runs.
@@ -86,39 +86,39 @@ func (l *LoadBalancer) URL(port int) string {
 
 // FreePort is a port of the VIP on which a listener can be made.
 func (l *LoadBalancer) FreePort() int {
-	l.t.Helper()
-	return freePort(l.t, l.VIP)
+	l.tb.Helper()
+	return freePort(l.tb, l.VIP)
 }
 
 // freeAddress is a loopback address that nothing listens on, or 127.0.0.1 where the system has no other. Ports on it are
 // nobody's but the test's: connections that go out take theirs on 127.0.0.1.
-func freeAddress(t testing.TB) netip.Addr {
-	t.Helper()
+func freeAddress(tb testing.TB) netip.Addr {
+	tb.Helper()
 	first := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	// The kernel's choice of a port tells tests, and processes of tests, apart.
-	port := freePort(t, first)
+	port := freePort(tb, first)
 	own := netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)})
 	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(own, 0).String())
+	listener, err := config.Listen(tb.Context(), "tcp", netip.AddrPortFrom(own, 0).String())
 	if err != nil {
 		return first
 	}
 	if err := listener.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return own
 }
 
-func freePort(t testing.TB, on netip.Addr) int {
-	t.Helper()
+func freePort(tb testing.TB, on netip.Addr) int {
+	tb.Helper()
 	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(on, 0).String())
+	listener, err := config.Listen(tb.Context(), "tcp", netip.AddrPortFrom(on, 0).String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	address, parseErr := netip.ParseAddrPort(listener.Addr().String())
 	if err := errors.Join(parseErr, listener.Close()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return int(address.Port())
 }
