@@ -58,7 +58,7 @@ func cancelable(dial dialContext) dialContext {
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		stop := context.AfterFunc(attempt, cancel)
+		stop := context.AfterFunc(attempt, cancel) //nolint:contextcheck // both contexts end the dialing, on purpose
 		defer stop()
 		return dial(ctx, network, address)
 	}
