@@ -121,6 +121,7 @@ func (c *Connection) Read(p []byte) (int, error) {
 				return 0, io.EOF
 			default:
 				c.readable = n == len(p) || c.ended
+				c.loop.spend(n)
 				return n, nil
 			}
 		case c.loop.past(c.readBy):

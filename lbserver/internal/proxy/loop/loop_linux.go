@@ -16,6 +16,8 @@ import (
 const (
 	// eventsPerTurn bounds the events taken at once; more wait in the kernel for the next turn.
 	eventsPerTurn = 256
+	// bytesPerTurn is what a coroutine may read before it gives way to the others: four large buffers.
+	bytesPerTurn = 256 << 10
 	// busyTurns is after how many turns without a wait a loop sees to it that others are woken without it.
 	busyTurns = 4
 	// interest is what a connection is registered for, once: each change is told once ("edge-triggered", epoll(7)).
@@ -54,6 +56,7 @@ type Loop struct {
 	current  *worker   // the one that runs
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
+	later    []*worker // to be resumed in the next turn
 	turns    int       // since the loop last waited
 	stopping bool
 	// gathering puts off what is to be written to the end of the turn, when all that the turn brought has been read: each
@@ -209,6 +212,8 @@ func (l *Loop) Run() {
 		}
 		l.wheel.advance(l.tick())
 		l.gathering = false
+		l.ready = append(l.ready, l.later...)
+		l.later = l.later[:0]
 		l.runReady()
 	}
 	l.end()
@@ -228,7 +233,7 @@ func (l *Loop) runReady() {
 
 // poll takes events, and waits for them when there are none.
 func (l *Loop) poll() int {
-	if count := pollNow(l.epoll, l.events[:]); count > 0 {
+	if count := pollNow(l.epoll, l.events[:]); count > 0 || len(l.later) > 0 {
 		return count
 	}
 	if l.armed != l.wheel.next {

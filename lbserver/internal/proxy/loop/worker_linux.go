@@ -15,6 +15,7 @@ type worker struct {
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
+	spent int // bytes read since the loop resumed it
 }
 
 // Go runs a task on a coroutine, up to where it first gives way. It is for the loop's goroutine, not for coroutines.
@@ -60,6 +61,7 @@ func (l *Loop) worker() *worker {
 
 func (l *Loop) resume(w *worker) {
 	l.current = w
+	w.spent = 0
 	w.next()
 	l.current = nil
 }
@@ -94,6 +96,16 @@ func (l *Loop) gather() {
 	if l.gathering {
 		l.ready = append(l.ready, l.current)
 		l.current.giveWay()
+	}
+}
+
+// spend counts bytes that the calling coroutine has read. One that has had its share goes on in the next turn, so that a
+// fast body does not keep everything else waiting.
+func (l *Loop) spend(bytes int) {
+	w := l.current
+	if w.spent += bytes; w.spent >= bytesPerTurn {
+		l.later = append(l.later, w)
+		w.giveWay()
 	}
 }
 
