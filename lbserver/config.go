@@ -34,7 +34,7 @@ type Config struct {
 	AllowedNetworks []netip.Prefix
 	// Inventory is the file that resolves instance ids to addresses; empty for none.
 	Inventory string
-	// CheckSpeedup divides the intervals and timeouts of health checks, for tests; 1 or more.
+	// CheckSpeedup divides the intervals of health checks, and their timeouts to 1 s at the least, for tests; 1 or more.
 	CheckSpeedup int
 	// DrainTimeout is how long a stop waits for requests in flight.
 	DrainTimeout time.Duration

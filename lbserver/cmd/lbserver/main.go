@@ -43,7 +43,7 @@ type flags struct {
 
 	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
 	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
-	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests (default ${default})." group:"Traffic"`
+	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals of health checks by N, and the timeouts to 1 s at the least, for tests (default ${default})." group:"Traffic"`
 	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long a stop waits for requests in flight (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`

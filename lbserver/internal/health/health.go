@@ -29,7 +29,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Options are what a Checker needs beside the servers.
 type Options struct {
-	// Speedup divides intervals and timeouts, for tests; at least 1.
+	// Speedup divides intervals, and timeouts to 1 s at the least, for tests; at least 1.
 	Speedup int
 	// Dial opens the connections; nil means the system's.
 	Dial DialFunc

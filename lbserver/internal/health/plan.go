@@ -32,6 +32,10 @@ type pace struct {
 
 const codeSeparator = ", "
 
+// minSpedUpTimeout is the least that a speed-up leaves of a timeout: below it, tests on a busy machine would take healthy
+// servers for sick ones.
+const minSpedUpTimeout = time.Second
+
 func planOf(spec *lbapi.HealthCheck, traffic netip.AddrPort, speedup int) plan {
 	address := traffic
 	if spec.Port != 0 {
@@ -48,7 +52,7 @@ func planOf(spec *lbapi.HealthCheck, traffic netip.AddrPort, speedup int) plan {
 		},
 		pace: pace{
 			interval:  time.Duration(spec.Interval) * time.Second / time.Duration(speedup),
-			timeout:   time.Duration(spec.Timeout) * time.Second / time.Duration(speedup),
+			timeout:   max(time.Duration(spec.Timeout)*time.Second/time.Duration(speedup), minSpedUpTimeout),
 			healthy:   spec.HealthyThreshold,
 			unhealthy: spec.UnhealthyThreshold,
 		},

@@ -17,7 +17,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
-// speedup makes a check every 50 ms with a timeout of 300 ms.
+// speedup makes a check every 50 ms with a timeout of 1 s.
 const speedup = 100
 
 func httpCheck() lbapi.HealthCheck {
@@ -134,10 +134,10 @@ func TestHTTPVerdicts(t *testing.T) {
 		"breaks off in the line":    {answering("HTTP/1.1 20"), lbapi.ReceiveResponseFailed, "EOF"},
 		"breaks off in the interim": {answering("HTTP/1.1 100 \r\nA: "), lbapi.ReceiveResponseFailed, "EOF"},
 		"is silent": {
-			func(c net.Conn) { readRequest(c); readRequest(c) }, lbapi.ReceiveResponseTimeout, "within 300ms",
+			func(c net.Conn) { readRequest(c); readRequest(c) }, lbapi.ReceiveResponseTimeout, "within 1s",
 		},
 		"stalls in the line": {
-			func(c net.Conn) { answering("HTTP/1.1 2")(c); readRequest(c) }, lbapi.ReceiveResponseTimeout, "within 300ms",
+			func(c net.Conn) { answering("HTTP/1.1 2")(c); readRequest(c) }, lbapi.ReceiveResponseTimeout, "within 1s",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestFullBacklogTimesOutConnecting(t *testing.T) {
 		t.Cleanup(func() { _ = connection.Close() })
 	}
 	verdict := firstVerdict(t, health.Options{}, lbapi.DefaultHealthCheck(lbapi.TCP), server)
-	if verdict.Reason.Reason != lbapi.ConnectTimeout || !strings.Contains(verdict.Reason.Detail, "within 30ms") {
+	if verdict.Reason.Reason != lbapi.ConnectTimeout || !strings.Contains(verdict.Reason.Detail, "within 1s") {
 		t.Errorf("%+v", verdict)
 	}
 }
