@@ -210,8 +210,8 @@ func machine() string {
 		}
 	}
 	busy, _, _ := strings.Cut(read("/proc/loadavg"), " ")
-	return fmt.Sprintf("%d × %s, Linux %s, load average %s before the start", runtime.NumCPU(), model,
-		strings.TrimSpace(read("/proc/sys/kernel/osrelease")), busy)
+	kernel, _, _ := strings.Cut(strings.TrimSpace(read("/proc/sys/kernel/osrelease")), "-")
+	return fmt.Sprintf("%d × %s, Linux %s, load average %s before the start", runtime.NumCPU(), model, kernel, busy)
 }
 
 // read is a file's text, or "unknown": what it is for is worth no failure.
