@@ -59,9 +59,18 @@ func TestHAProxyJudgesTheCorpusAlike(t *testing.T) {
 	stricter := 0
 	for _, test := range corpus(t) {
 		t.Run(test.name, func(t *testing.T) {
-			theirs := behindHAProxy.play(t, address, &test)
-			ours := behindUs.play(t, b.address, &test)
-			difference := compare(ours, theirs)
+			var theirs, ours outcome
+			var difference string
+			// HAProxy may pass on the rest of a case only after it has ended, and on a busy machine the server takes it for the
+			// next one's: what differs by that does not differ again.
+			for range 3 {
+				theirs = behindHAProxy.play(t, address, &test)
+				ours = behindUs.play(t, b.address, &test)
+				difference = compare(ours, theirs)
+				if (difference == "") == (test.haproxy == "") {
+					break
+				}
+			}
 			switch {
 			case ours.garbled != "":
 				t.Errorf("net/http can't read what we sent to the server: %s", ours.garbled)
