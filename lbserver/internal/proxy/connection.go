@@ -146,6 +146,11 @@ func (c *connection) end() {
 // serve carries the requests of the connection until it ends, on a goroutine.
 func (c *connection) serve() {
 	defer c.end()
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.proxy.log.Error("a connection broke the proxy; it is closed", "cause", cause, "stack", string(debug.Stack()))
+		}
+	}()
 	for c.awaitRequest() {
 		if !c.exchange() {
 			return
@@ -176,10 +181,10 @@ func (c *connection) exchange() (keep bool) {
 	x := c.proxy.exchanges.get()
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.requestID,
+			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.id(),
 				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
 			c.abandonHere()
-			x.uncount()
+			x.abort()
 			keep = false // and x, which may be in any state, is left to the garbage collector
 		}
 	}()

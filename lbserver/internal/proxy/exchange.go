@@ -53,6 +53,7 @@ type exchange struct {
 	out         []byte
 	requestBody body
 	upload      upload
+	besideEnded func() // returns when what runs beside the exchange has ended; nil where there was nothing
 
 	eligible *service.Eligible
 	endpoint *service.Endpoint // has, or had, the request
@@ -187,6 +188,7 @@ func (x *exchange) reset() {
 	x.head, x.headBuffer, x.out = nil, nil, nil
 	x.requestBody, x.responseBody = body{}, body{}
 	x.upload.reset()
+	x.besideEnded = nil
 	x.eligible, x.endpoint, x.tried = nil, nil, x.tried[:0]
 	x.sticky = stickiness{}
 	x.requestID, x.failure = "", ""

@@ -22,7 +22,7 @@ func (x *exchange) tunnel() bool {
 	active.Store(x.now().UnixNano())
 	up := relay{from: x.c.stream, to: x.server, window: &x.c.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
 	down := relay{from: x.server, to: x.c.stream, window: &x.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
-	wait := x.beside(func() {
+	wait := x.alongside(func() {
 		if !up.run() {
 			x.closeTunnel()
 		}

@@ -55,7 +55,7 @@ func (x *exchange) keepHead(size int) {
 func (x *exchange) startUpload() {
 	x.keepHead(largeBuffer)
 	x.upload.state.Store(uploadRunning)
-	x.upload.wait = x.beside(x.uploadBody)
+	x.upload.wait = x.alongside(x.uploadBody)
 }
 
 // uploadBody runs beside the exchange.
