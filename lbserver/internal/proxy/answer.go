@@ -21,6 +21,15 @@ func (x *exchange) answerFailed() (keep bool) {
 	return x.answer(x.failureStatus, x.failure, true)
 }
 
+// answerExhausted answers an OPTIONS or TRACE that may go no further, as its last recipient (RFC 9110, 7.6.2). A TRACE is not
+// reflected: what it shows of a load balancer helps its attackers (RFC 9110, 9.3.8 warns of it).
+func (x *exchange) answerExhausted() (keep bool) {
+	if x.request.Method == http1.MethodOptions {
+		return x.answer(http.StatusOK, "this is the load balancer; Max-Forwards let the request go no further", false)
+	}
+	return x.answer(http.StatusNotImplemented, "the load balancer itself reflects no TRACE, and Max-Forwards let it go no further", false)
+}
+
 // answer sends a response of our own: short, plain, with the request's id and never with a Set-Cookie. It reports whether
 // the client's connection may carry another request, which takes a request that was read to its end and mayKeep.
 func (x *exchange) answer(status int, reason string, mayKeep bool) (keep bool) {

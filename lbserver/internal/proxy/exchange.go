@@ -262,6 +262,9 @@ func (x *exchange) refuse(err error) {
 // forward gives the request to a server and the response to the client, and reports whether the client's connection may
 // carry another request.
 func (x *exchange) forward() (keep bool) {
+	if x.request.ForwardsExhausted() {
+		return x.answerExhausted()
+	}
 	if x.settings.service != nil {
 		x.eligible = x.settings.service.Eligible()
 	}

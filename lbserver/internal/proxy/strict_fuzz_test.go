@@ -279,10 +279,15 @@ func judgeAnswers(t *testing.T, raw, answered []byte, methods []string) {
 		if err != nil {
 			t.Fatalf("%q: the client got %q, of which a response is unreadable: %v", raw, answered, err)
 		}
-		if _, err := io.ReadAll(response.Body); err != nil {
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
 			t.Fatalf("%q: the client got %q, of which a body is cut short: %v", raw, answered, err)
 		}
-		statuses = append(statuses, response.StatusCode)
+		status := response.StatusCode
+		if bytes.Contains(body, []byte("this is the load balancer")) {
+			status = 0 // to an OPTIONS that may go no further: as final as a refusal
+		}
+		statuses = append(statuses, status)
 	}
 	if refusal := slices.IndexFunc(statuses, func(s int) bool { return s != http.StatusOK }); refusal >= 0 && refusal != len(statuses)-1 {
 		t.Errorf("%q: the client got something behind a refusal: %v", raw, statuses)

@@ -7,6 +7,9 @@ const (
 	kindOther kind = iota
 	// kindEndToEnd are fields that no Connection option may remove: whoever could strip them from another's request, or
 	// from under a server that trusts them, would change its meaning. RFC 9110, 7.6.1 forbids senders to list them.
+	//
+	// Via is one of them, and passes as it came. None is added, which RFC 9110, 7.6.3 asks of a gateway: HAProxy and nginx add
+	// none either, and servers take a request with Via for one of a forward proxy's (nginx's gzip_proxied: no compression).
 	kindEndToEnd
 	kindHost
 	kindConnection
@@ -15,7 +18,12 @@ const (
 	kindExpect
 	kindUpgrade
 	kindHopByHop // Keep-Alive, Proxy-Connection: RFC 9110, 7.6.1
-	kindTE
+	// kindProxy is Proxy, which no specification has. Servers by the CGI's rule turn it into HTTP_PROXY (RFC 3875, 4.1.18), by
+	// which programs choose the proxy that their own requests go through: a client's is removed.
+	kindProxy
+	// kindMaxForwards bounds the way of OPTIONS and TRACE (RFC 9110, 7.6.2); it means nothing in other requests.
+	kindMaxForwards
+	kindTE // only its "trailers" goes on: RFC 9110, 10.1.4
 	kindTrailer
 	kindCookie
 	kindSetCookie
@@ -83,8 +91,15 @@ func kindOf(name []byte) kind {
 			return kindHopByHop
 		}
 	case 'p':
-		if equalFold(name, "proxy-connection") {
+		switch {
+		case equalFold(name, "proxy-connection"):
 			return kindHopByHop
+		case equalFold(name, "proxy"):
+			return kindProxy
+		}
+	case 'm':
+		if equalFold(name, "max-forwards") {
+			return kindMaxForwards
 		}
 	case 'a', 'd', 'f', 'l', 'o', 'r', 'v':
 		return kindOfEndToEnd(name)

@@ -48,7 +48,8 @@ type Request struct {
 	lineEnd                int // of the request line, with its CR LF
 	// authorityEnd is where the authority of a target in absolute form ends; 0 for the other forms.
 	authorityStart, authorityEnd int
-	hostField                    int // index in fields, -1 where there is none
+	hostField                    int   // index in fields, -1 where there is none
+	maxForwards                  int64 // of OPTIONS and TRACE, -1 where there is none
 	trailersWanted               bool
 }
 
@@ -67,6 +68,8 @@ var (
 	errHostInvalid      = &Error{400, "RFC 9112, 3.2", "Host is not a host name or address with an optional port"}
 	errHostDiffers      = &Error{400, "RFC 9112, 3.2.2", "Host differs from the authority of the request target"}
 	errFramingTwin      = &Error{400, "RFC 9112, 6.3", "a field is named like one that frames the body, with _ for -"}
+	errMaxForwards      = &Error{400, "RFC 9110, 7.6.2", "Max-Forwards is not one decimal number"}
+	errTraceContent     = &Error{400, "RFC 9110, 9.3.8", "a TRACE has content"}
 	errAuthorityInvalid = &Error{400, "RFC 9110, 4.2", "the authority of the request target is not a host with an optional port"}
 )
 
@@ -76,7 +79,7 @@ func (r *Request) Reset() {
 	r.Method, r.Version10, r.Framing, r.ExpectContinue = MethodOther, false, FramingNone, false
 	r.start, r.methodEnd, r.targetStart, r.targetEnd, r.lineEnd = 0, 0, 0, 0, 0
 	r.authorityStart, r.authorityEnd = 0, 0
-	r.hostField, r.trailersWanted = -1, false
+	r.hostField, r.maxForwards, r.trailersWanted = -1, -1, false
 }
 
 // Parse reads the head at the start of buf. It returns the head's length; 0 without an error means that more bytes are
@@ -264,6 +267,10 @@ func (r *Request) judge(buf []byte) error {
 			r.hostField = i
 		case kindFramingTwin:
 			return errFramingTwin
+		case kindMaxForwards:
+			if err := r.readMaxForwards(f.value(buf)); err != nil {
+				return err
+			}
 		case kindExpect:
 			r.ExpectContinue = r.ExpectContinue || equalFold(f.value(buf), "100-continue")
 		case kindTE:
@@ -273,7 +280,22 @@ func (r *Request) judge(buf []byte) error {
 	if r.Version10 || r.Framing == FramingNone {
 		r.ExpectContinue = false
 	}
+	if r.Method == MethodTrace && r.Framing != FramingNone {
+		return errTraceContent
+	}
 	return r.judgeHost(buf)
+}
+
+func (r *Request) readMaxForwards(value []byte) error {
+	if r.Method != MethodOptions && r.Method != MethodTrace {
+		return nil
+	}
+	count, ok := parseDecimal(value)
+	if !ok || r.maxForwards >= 0 {
+		return errMaxForwards
+	}
+	r.maxForwards = count
+	return nil
 }
 
 func (r *Request) judgeHost(buf []byte) error {
@@ -343,6 +365,9 @@ func (r *Request) ContentLength() int64 { return r.length }
 
 // Upgrade tells whether the request asks for another protocol that may be passed through (RFC 9110, 7.8; never for 1.0).
 func (r *Request) Upgrade() bool { return !r.Version10 && r.mayUpgrade() }
+
+// ForwardsExhausted tells an OPTIONS or TRACE request that may be forwarded no further (RFC 9110, 7.6.2).
+func (r *Request) ForwardsExhausted() bool { return r.maxForwards == 0 }
 
 // MethodText is the method as sent.
 func (r *Request) MethodText(buf []byte) []byte { return buf[r.start:r.methodEnd] }

@@ -1,5 +1,7 @@
 package http1
 
+import "strconv"
+
 // RequestRewrite says what changes in a request's head between the client and the server.
 type RequestRewrite struct {
 	// CookieName is the name of the cookie that is cut out of Cookie; "" cuts nothing.
@@ -34,8 +36,13 @@ func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 		}
 		dst = append(dst, buf[kept:f.start]...)
 		kept = int(f.end)
-		if f.kind == kindCookie {
+		switch f.kind {
+		case kindCookie:
 			dst = appendCookieField(dst, buf[f.start:f.end], f.value(buf), rewrite.CookieName)
+		case kindMaxForwards:
+			dst = append(dst, "Max-Forwards: "...)
+			dst = strconv.AppendInt(dst, r.maxForwards-1, 10)
+			dst = append(dst, "\r\n"...)
 		}
 	}
 	dst = append(dst, buf[kept:r.fieldsEnd()]...)
@@ -47,8 +54,10 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	switch f.kind {
 	case kindOther:
 		return !f.removed
-	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding, kindForwarded:
+	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding, kindForwarded, kindProxy:
 		return false
+	case kindMaxForwards:
+		return r.maxForwards < 0
 	case kindContentLength:
 		return true
 	case kindUpgrade:

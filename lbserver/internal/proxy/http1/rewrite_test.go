@@ -48,6 +48,8 @@ func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
 		"expect":               {plain, lines("POST / HTTP/1.1", "Host: h", "Expect: 100-continue", "Content-Length: 1"), lines("POST / HTTP/1.1", "Host: h", "Expect: 100-continue", "Content-Length: 1", xff)},
 		"expect for nothing":   {plain, lines("POST / HTTP/1.1", "Host: h", "Expect: 100-continue"), lines("POST / HTTP/1.1", "Host: h", xff)},
 		"expect something":     {plain, lines("POST / HTTP/1.1", "Host: h", "Expect: 200-ok"), lines("POST / HTTP/1.1", "Host: h", "Expect: 200-ok", xff)},
+		"max-forwards":         {plain, lines("TRACE / HTTP/1.1", "Host: h", "Max-Forwards: 10", "A: b"), lines("TRACE / HTTP/1.1", "Host: h", "Max-Forwards: 9", "A: b", xff)},
+		"proxy":                {plain, lines("GET / HTTP/1.1", "Host: h", "Proxy: p", "Proxy-Status: s"), lines("GET / HTTP/1.1", "Host: h", "Proxy-Status: s", xff)},
 		"upgrade":              {plain, lines("GET / HTTP/1.1", "Host: h", "Upgrade: websocket", "Connection: Upgrade"), lines("GET / HTTP/1.1", "Host: h", "Upgrade: websocket", xff, "Connection: upgrade")},
 		"trailers":             {plain, lines("GET / HTTP/1.1", "Host: h", "TE: trailers", "Connection: TE"), lines("GET / HTTP/1.1", "Host: h", xff, "TE: trailers", "Connection: te")},
 		"cookie alone":         {plain, lines("GET / HTTP/1.1", "Host: h", "Cookie: "+cookieName+"=v", "A: b"), lines("GET / HTTP/1.1", "Host: h", "A: b", xff)},
