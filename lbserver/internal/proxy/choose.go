@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
@@ -15,6 +16,7 @@ type stickiness struct {
 	on    bool
 	index int            // of the server it names in eligible.Servers; -1 for none
 	count *atomic.Uint64 // what became of the cookie; counted when a server has answered
+	since time.Time      // when the server that it names answered last; zero for none
 }
 
 // readStickiness finds the server that a valid cookie names, if that takes requests.
@@ -31,14 +33,14 @@ func (x *exchange) readStickiness() {
 		x.sticky.count = &counters.New
 		return
 	}
-	serverID, _, err := cookie.Open(&x.scratch, value, x.begun)
+	serverID, issued, err := cookie.Open(&x.scratch, value, x.begun)
 	switch {
 	case errors.Is(err, persistence.ErrExpired):
 		x.sticky.count = &counters.Expired
 	case err != nil:
 		x.sticky.count = &counters.Invalid
 	default:
-		x.sticky.index = x.eligible.Find(serverID)
+		x.sticky.index, x.sticky.since = x.eligible.Find(serverID), issued
 		x.sticky.count = &counters.Hits
 		if x.sticky.index < 0 {
 			x.sticky.count = &counters.Moved
@@ -56,6 +58,7 @@ func (x *exchange) setCookie() []byte {
 		x.sticky.count = &counters.Moved
 	}
 	x.sticky.count.Add(1)
+	x.countSession()
 	return x.endpoint.CookieLine.At(x.now(), false)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -194,7 +195,7 @@ func (r *Registry) endpoint(
 	if before != nil {
 		next.Server = before.Server
 	} else {
-		next.Server = &Server{ID: server.ID, service: live}
+		next.Server = &Server{ID: server.ID, service: live, Sessions: sessions.New(r.now())}
 		next.verdict.Store(&Verdict{Status: initialStatus(config.Object), Since: r.now()})
 	}
 	if before != nil && before.Address == address {

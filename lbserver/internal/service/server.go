@@ -8,6 +8,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 )
 
 // Server is the live state of one server as one backend service sees it. It outlives snapshots, and is found again by
@@ -19,6 +20,8 @@ type Server struct {
 	// InFlight counts the requests that the server has now; least connections reads it.
 	InFlight atomic.Int64
 	Counters Counters
+	// Sessions counts the sessions that persistence keeps on the server.
+	Sessions *sessions.Counter
 
 	verdict atomic.Pointer[Verdict]
 }

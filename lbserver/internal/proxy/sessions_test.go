@@ -1,0 +1,137 @@
+package proxy_test
+
+import (
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
+)
+
+// sessionBed is a stickyBed whose clock can be put forward.
+func (e engine) sessionBed(t *testing.T) (b *bed, forward func(time.Duration), now func() time.Time) {
+	t.Helper()
+	var ahead atomic.Int64
+	now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	b = e.newBedWith(t, proxy.Config{DrainTimeout: patience, Now: now}, named(t, "a"), named(t, "b"), named(t, "c"))
+	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = true })
+	return b, func(d time.Duration) { ahead.Add(int64(d)) }, now
+}
+
+// browser keeps the cookie.
+type browser struct {
+	b      *bed
+	cookie string
+}
+
+// visit makes a request on a connection of its own and returns the name of the server.
+func (v *browser) visit(t *testing.T) string {
+	t.Helper()
+	var fields []string
+	if v.cookie != "" {
+		fields = append(fields, "Cookie: "+v.cookie)
+	}
+	c := v.b.dial()
+	defer c.Close()
+	response, body := c.get("/", fields...)
+	v.cookie, _, _ = strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	return body
+}
+
+// counted is the number of sessions by the name of the server.
+func (b *bed) counted(now time.Time) map[string]int {
+	counts := map[string]int{}
+	for _, endpoint := range b.service().Eligible().Endpoints {
+		counts[endpoint.ID[len(endpoint.ID)-1:]] = endpoint.Sessions.Count(now)
+	}
+	return counts
+}
+
+// aboutSessions fails where counts of some dozens are off by more than chance explains.
+func aboutSessions(t *testing.T, when string, got, want map[string]int) {
+	t.Helper()
+	for name := range want {
+		if math.Abs(float64(got[name]-want[name])) > 5 {
+			t.Errorf("%s: counted %v sessions, want about %v", when, got, want)
+			return
+		}
+	}
+}
+
+func TestSessionsAreCountedByServer(t *testing.T) { onEachEngine(t, testSessionsAreCountedByServer) }
+
+func testSessionsAreCountedByServer(t *testing.T, e engine) {
+	b, forward, now := e.sessionBed(t)
+	browsers := make([]*browser, 60)
+	for i := range browsers {
+		browsers[i] = &browser{b: b}
+	}
+	visit := func(who []*browser) map[string]int {
+		by := map[string]int{}
+		for range 3 {
+			by = map[string]int{}
+			for _, each := range who {
+				by[each.visit(t)]++
+			}
+		}
+		return by
+	}
+	aboutSessions(t, "before any visit", b.counted(now()), map[string]int{"a": 0, "b": 0, "c": 0})
+	everybody := visit(browsers)
+	aboutSessions(t, "60 browsers, three visits each", b.counted(now()), everybody)
+
+	forward(sessions.Window / 2)
+	stayed := visit(browsers[:30])
+	aboutSessions(t, "half of them still there", b.counted(now()), everybody)
+
+	forward(sessions.Window/2 + 2*time.Minute)
+	aboutSessions(t, "when half of them have left", b.counted(now()), stayed)
+
+	forward(sessions.Window)
+	aboutSessions(t, "when all have left", b.counted(now()), map[string]int{"a": 0, "b": 0, "c": 0})
+}
+
+func TestSessionsOfARemovedServerAreCountedWhereTheyGo(t *testing.T) {
+	onEachEngine(t, testSessionsOfARemovedServerAreCountedWhereTheyGo)
+}
+
+func testSessionsOfARemovedServerAreCountedWhereTheyGo(t *testing.T, e engine) {
+	b, _, now := e.sessionBed(t)
+	browsers := make([]*browser, 60)
+	for i := range browsers {
+		browsers[i] = &browser{b: b}
+		browsers[i].visit(t)
+	}
+	group := *b.state.ServerGroups[groupID]
+	group.Servers = group.Servers[1:] // a leaves
+	b.changeServers(&group)
+	by := map[string]int{}
+	for _, each := range browsers {
+		by[each.visit(t)]++
+	}
+	aboutSessions(t, "after a was removed", b.counted(now()), by)
+	if counts := b.counted(now()); by["a"] > 0 || len(counts) != 2 {
+		t.Errorf("visits by server %v, sessions by server %v; want none of a", by, counts)
+	}
+}
+
+func TestNoSessionsAreCountedWithoutPersistence(t *testing.T) {
+	onEachEngine(t, testNoSessionsAreCountedWithoutPersistence)
+}
+
+func testNoSessionsAreCountedWithoutPersistence(t *testing.T, e engine) {
+	b, _, now := e.sessionBed(t)
+	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = false })
+	for range 10 {
+		(&browser{b: b}).visit(t)
+	}
+	for name, count := range b.counted(now()) {
+		if count != 0 {
+			t.Errorf("%d sessions on %s", count, name)
+		}
+	}
+}
