@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,67 +22,87 @@ var configurations embed.FS
 
 const (
 	bodySize      = 128 // bytes
+	largeBody     = 1 << 20
 	serverCount   = 4
 	startPatience = 15 * time.Second
 	stopPatience  = 15 * time.Second
 )
 
-// arena is everything that runs during a benchmark: the origin and the proxies in front of it, on loopback.
+// knownProxies are the names that the entrants of most rows have.
+func knownProxies() []string { return []string{"lbserver", "haproxy", "haproxy-tcp", "nginx"} }
+
+// Names of entrants that only some rows have.
+const (
+	direct          = "direct" // no proxy: what the load and the servers take for themselves
+	lbserverLogging = "lbserver, log on"
+)
+
+// origin are the servers behind the proxies.
+type origin interface {
+	ports() []int
+	close() error
+}
+
+// arena is what runs during a row: the origin and the proxies in front of it, on loopback.
 type arena struct {
+	*environment
 	directory string
-	threads   int
-	servers   []int // the origin's ports
-	origin    *daemon.Process
-	proxies   []*proxy
+	origin    origin
+	proxies   map[string]*proxy
 }
 
 // proxy is one of the programs compared.
 type proxy struct {
-	name    string
-	version string
-	port    int
-	process *daemon.Process
-	cookies []string // of each server, to send back; none from a proxy that keeps no sessions
+	name      string
+	address   netip.AddrPort
+	process   *daemon.Process // nil for direct
+	balancer  *balancer       // set for lbserver
+	cookies   []string        // of each server, to send back; none from a proxy that keeps no sessions
+	directory string
 }
 
-func (p *proxy) url() string { return fmt.Sprintf("http://127.0.0.1:%d/", p.port) }
+func (p *proxy) url() string { return "http://" + p.address.String() }
 
-// values are what the configuration files are filled with.
-type values struct {
-	Threads     int
-	ProxyPort   int
-	ServerPorts []int
-	BodySize    int
-	Body        string
+// usage is what the proxy has consumed so far.
+func (p *proxy) usage() (usage, error) {
+	if p.process == nil {
+		return usage{}, nil
+	}
+	return groupUsage("/proc", p.process.PID())
 }
 
-// newArena starts the origin and the proxies that were asked for. What was started is stopped again on an error.
-func newArena(ctx context.Context, directory, lbserver string, threads int, names []string) (_ *arena, err error) {
-	ports, err := daemon.FreePorts(ctx, serverCount+len(names))
+// newArena starts nginx as origin, and the proxies. What was started is stopped again on an error.
+func (e *environment) newArena(ctx context.Context, names ...string) (*arena, error) {
+	directory, err := e.subdirectory()
 	if err != nil {
 		return nil, err
 	}
-	made := &arena{directory: directory, threads: threads, servers: ports[:serverCount]}
+	servers, err := e.startServers(ctx, directory)
+	if err != nil {
+		return nil, err
+	}
+	return e.newArenaOf(ctx, directory, servers, names...)
+}
+
+// newArenaOf starts proxies in front of an origin, which it owns from then on.
+func (e *environment) newArenaOf(ctx context.Context, directory string, servers origin, names ...string) (_ *arena, err error) {
+	made := &arena{environment: e, directory: directory, origin: servers, proxies: map[string]*proxy{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, made.close())
 		}
 	}()
-	if err := os.Mkdir(filepath.Join(directory, "temporary"), 0o700); err != nil {
-		return nil, err
-	}
-	made.origin, err = made.startConfigured(ctx, "nginx", "origin.conf", 0, "-e", "stderr", "-p", directory, "-c")
+	ports, err := daemon.FreePorts(ctx, len(names))
 	if err != nil {
 		return nil, err
 	}
-	for _, port := range made.servers {
-		if err := waitForPort(ctx, made.origin, port); err != nil {
+	for i, name := range names {
+		entrant := &proxy{name: name, address: loopback(ports)[i], directory: filepath.Join(directory, fmt.Sprint(i))}
+		if err := os.MkdirAll(filepath.Join(entrant.directory, "temporary"), 0o700); err != nil {
 			return nil, err
 		}
-	}
-	for i, name := range names {
-		entrant := &proxy{name: name, port: ports[serverCount+i]}
-		if err := made.enter(ctx, entrant, lbserver); err != nil {
+		made.proxies[name] = entrant
+		if err := made.enter(ctx, entrant); err != nil {
 			return nil, fmt.Errorf("setting up %s: %w", name, err)
 		}
 	}
@@ -89,37 +110,69 @@ func newArena(ctx context.Context, directory, lbserver string, threads int, name
 }
 
 // enter starts a proxy, waits until it serves, and collects its cookies.
-func (a *arena) enter(ctx context.Context, entrant *proxy, lbserver string) (err error) {
+func (a *arena) enter(ctx context.Context, entrant *proxy) (err error) {
 	keepsSessions := true
 	switch entrant.name {
-	case "lbserver":
-		entrant.version = versionOf(ctx, lbserver, "--version")
-		entrant.process, err = a.startLBServer(ctx, lbserver, entrant.port)
 	case "haproxy":
-		entrant.version = versionOf(ctx, "haproxy", "-v")
-		entrant.process, err = a.startConfigured(ctx, "haproxy", "haproxy.cfg", entrant.port, "-db", "-f")
+		entrant.process, err = a.startConfigured(ctx, entrant, "haproxy", "haproxy.cfg", "-db", "-f")
+	case "haproxy-tcp":
+		keepsSessions = false
+		entrant.process, err = a.startConfigured(ctx, entrant, "haproxy", "haproxy-tcp.cfg", "-db", "-f")
 	case "nginx":
 		keepsSessions = false
-		entrant.version = versionOf(ctx, "nginx", "-v")
-		entrant.process, err = a.startConfigured(ctx, "nginx", "nginx.conf", entrant.port, "-e", "stderr", "-p", a.directory, "-c")
+		entrant.process, err = a.startConfigured(ctx, entrant, "nginx", "nginx.conf", "-e", "stderr", "-p", entrant.directory, "-c")
+	case direct:
+		entrant.address = loopback(a.origin.ports())[0]
+		return nil
 	default:
-		return errors.New("there is no such proxy here; known are lbserver, haproxy and nginx")
+		err = a.startSite(ctx, entrant)
 	}
 	if err != nil {
 		return err
 	}
-	a.proxies = append(a.proxies, entrant)
-	if err := waitForPort(ctx, entrant.process, entrant.port); err != nil {
+	if err := waitForPort(ctx, entrant.process, int(entrant.address.Port())); err != nil {
 		return err
 	}
 	if keepsSessions {
-		entrant.cookies, err = collectCookies(ctx, entrant.url(), serverCount)
+		entrant.cookies, err = collectCookies(ctx, entrant.url()+"/", serverCount)
 	}
 	return err
 }
 
-// startConfigured fills in a configuration file and starts a program on it; the file's path is the last argument.
-func (a *arena) startConfigured(ctx context.Context, program, configuration string, port int, arguments ...string) (*daemon.Process, error) {
+// startSite starts lbserver with one site: the counterpart of config/haproxy.cfg.
+func (a *arena) startSite(ctx context.Context, entrant *proxy) (err error) {
+	arguments := []string{"--access-log=off"}
+	if entrant.name == lbserverLogging {
+		arguments = []string{"--access-log=" + filepath.Join(entrant.directory, "access.log"), "--log-format=json"}
+	}
+	entrant.balancer, err = a.startLBServer(ctx, entrant.name, entrant.directory, arguments...)
+	if err != nil {
+		return err
+	}
+	entrant.process = entrant.balancer.process
+	_, err = entrant.balancer.site(ctx, site{name: "bench", port: int(entrant.address.Port()), servers: loopback(a.origin.ports()), checked: true})
+	return err
+}
+
+// values are what the configuration files are filled with.
+type settings struct {
+	Threads     int
+	ProxyPort   int
+	ServerPorts []int
+	Servers     []string // host:port
+	Directory   string
+	BodySize    int
+	Body        string
+}
+
+func (a *arena) startConfigured(ctx context.Context, entrant *proxy, program, configuration string, arguments ...string) (*daemon.Process, error) {
+	return a.start(ctx, program, configuration, settings{
+		ProxyPort: int(entrant.address.Port()), ServerPorts: a.origin.ports(), Directory: entrant.directory,
+	}, arguments...)
+}
+
+// start fills in a configuration file and starts a program on it; the file's path is the last argument.
+func (e *environment) start(ctx context.Context, program, configuration string, with settings, arguments ...string) (*daemon.Process, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil, fmt.Errorf("%w; on Debian: apt-get install %s", err, debianPackages)
@@ -128,14 +181,12 @@ func (a *arena) startConfigured(ctx context.Context, program, configuration stri
 	if err != nil {
 		return nil, err
 	}
+	with.Threads, with.BodySize, with.Body = e.plan.threads, bodySize, strings.Repeat("x", bodySize)
 	var text strings.Builder
-	err = parsed.Execute(&text, values{
-		Threads: a.threads, ProxyPort: port, ServerPorts: a.servers, BodySize: bodySize, Body: strings.Repeat("x", bodySize),
-	})
-	if err != nil {
+	if err := parsed.Execute(&text, with); err != nil {
 		return nil, err
 	}
-	file := filepath.Join(a.directory, configuration)
+	file := filepath.Join(with.Directory, configuration)
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		return nil, err
 	}
@@ -161,20 +212,12 @@ func waitForPort(ctx context.Context, process *daemon.Process, port int) error {
 func (a *arena) close() error {
 	var problems []error
 	for _, entrant := range a.proxies {
-		problems = append(problems, entrant.process.Stop(stopPatience))
+		if entrant.balancer != nil {
+			entrant.balancer.api.Close()
+		}
+		if entrant.process != nil {
+			problems = append(problems, entrant.process.Stop(stopPatience))
+		}
 	}
-	if a.origin != nil {
-		problems = append(problems, a.origin.Stop(stopPatience))
-	}
-	return errors.Join(problems...)
-}
-
-// versionOf is the first line of what a program says of its version, wherever it says it.
-func versionOf(ctx context.Context, program, flag string) string {
-	out, err := exec.CommandContext(ctx, program, flag).CombinedOutput()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if err != nil && line == "" {
-		return err.Error()
-	}
-	return strings.TrimSpace(line)
+	return errors.Join(append(problems, a.origin.close())...)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -76,17 +77,20 @@ func TestOnlyACleanRunCounts(t *testing.T) {
 func TestRatioComparesRunsOfTheSameRound(t *testing.T) {
 	var measured results
 	// The machine is three times slower in round 1, and the peer misses round 2: neither may show in the ratio.
-	for round, slowdown := range []int{1, 3, 1} {
-		measured = append(measured, sample{proxy: "a", connections: 64, round: round, cpu: time.Duration(slowdown) * time.Second, load: load{Requests: 1000}})
+	for round, slowdown := range []float64{1, 3, 1} {
+		measured = append(measured, sample{"a", "busy", round, values{cpuPerRequest: 10 * slowdown}})
 		if round != 2 {
-			measured = append(measured, sample{proxy: "b", connections: 64, round: round, cpu: time.Duration(2*slowdown) * time.Second, load: load{Requests: 1000}})
+			measured = append(measured, sample{"b", "busy", round, values{cpuPerRequest: 20 * slowdown}})
 		}
 	}
-	if middle, low, high := measured.ratio("a", "b", 64, sample.perRequest); middle != 0.5 || low != 0.5 || high != 0.5 {
-		t.Errorf("got %v (%v–%v), want 0.5 in every round", middle, low, high)
+	if got := measured.ratio("a", "b", "busy", cpuPerRequest); got != (spread{0.5, 0.5, 0.5, true}) {
+		t.Errorf("got %v, want 0.5 in every round", got)
 	}
-	if got := measured.median("a", 64, sample.perRequest); got != 1000 {
-		t.Errorf("median: got %v µs, want 1000", got)
+	if got := measured.of("a", "busy", cpuPerRequest); got != (spread{10, 10, 30, true}) {
+		t.Errorf("got %v, want the median 10 of 10, 30 and 10", got)
+	}
+	if got := measured.ratio("a", "b", "busy", latencyP99); got.known {
+		t.Errorf("got %v for what was not measured", got)
 	}
 }
 
@@ -113,37 +117,67 @@ func TestMedianHasAsManyValuesBelowAsAbove(t *testing.T) {
 	})
 }
 
-func TestTablesHaveARowForEachProxyAndPeer(t *testing.T) {
-	proxies, connections := []string{"a", "b", "c"}, []int{64, 256}
+func TestSectionHasALineForEachEntrantPeerAndBar(t *testing.T) {
+	of := &row{
+		title: "Work", entrants: []string{"a", "b", "c"}, loads: []string{"64", "256"}, metrics: []metric{cpuPerRequest, latencyP99},
+		bars: []bar{
+			{metric: cpuPerRequest, peer: "b", limit: 0.5},
+			{metric: cpuPerRequest, peer: "absent", limit: 0.5},
+			{metric: latencyP99, limit: 12, load: "256"},
+		},
+	}
 	var measured results
-	for _, count := range connections {
-		for i, proxy := range proxies {
-			measured = append(measured, sample{
-				proxy: proxy, connections: count, cpu: time.Duration(i+1) * time.Second, memory: 3 << 20,
-				load: load{Requests: 100000, Duration: 1e6, Median: 1500, P99: 12345},
-			})
+	for _, load := range of.loads {
+		for i, entrant := range of.entrants {
+			measured = append(measured, sample{entrant, load, 0, values{cpuPerRequest: float64(10 * (i + 1)), latencyP99: 12.345}})
 		}
 	}
-	want := "| connections | proxy | CPU per request, µs | requests/s | p50, ms | p99, ms | memory, MiB |\n" +
-		"| ---: | --- | ---: | ---: | ---: | ---: | ---: |\n" +
-		"| 64 | a | 10.0 | 100000 | 1.50 | 12.3 | 3.00 |\n"
-	if got := markdown(measured.medians(proxies, connections)); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 8 {
+	whole := section{of, measured}
+	want := "| load | of | CPU per request, µs | p99, ms |\n| --- | --- | ---: | ---: |\n| 64 | a | 10.0 | 12.3 |\n"
+	if got := markdown(whole.medians(), 2); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 8 {
 		t.Errorf("got\n%swant it to start with\n%sand to have 8 lines", got, want)
 	}
 	want = "| 64 | b | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) |"
-	if got := markdown(measured.ratios(proxies, connections)); !strings.Contains(got, want) || strings.Count(got, "\n") != 6 {
+	if got := markdown(whole.ratios(), 2); !strings.Contains(got, want) || strings.Count(got, "\n") != 6 {
 		t.Errorf("got\n%swant in it\n%s and 6 lines", got, want)
+	}
+	wantVerdicts := [][]string{
+		{"Work, 64", "CPU per request, µs", "0.50 (0.50–0.50)", "≤ 0.50 × b", "met"},
+		{"Work, 256", "CPU per request, µs", "0.50 (0.50–0.50)", "≤ 0.50 × b", "met"},
+		{"Work, 256", "p99, ms", "12.3 (12.3–12.3)", "≤ 12.0", "**not met**"},
+	}
+	if diff := cmp.Diff(wantVerdicts, whole.verdicts()); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+}
+
+func TestRowsTakeTheProxiesThatTheyCanCompare(t *testing.T) {
+	chosen, err := readFlags([]string{"-proxies", "haproxy,./variant,nginx"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, row := range allRows(chosen) {
+		got[row.name] = row.entrants
+	}
+	if diff := cmp.Diff([]string{"haproxy", "./variant", "nginx"}, got["cpu"]); diff != "" {
+		t.Errorf("cpu (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"haproxy", "./variant", "direct"}, got["paced"]); diff != "" {
+		t.Errorf("paced (-want +got):\n%s", diff)
 	}
 }
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
-	for _, arguments := range [][]string{{"-connections", "63"}, {"-connections", "64,"}, {"-rounds", "0"}, {"-seconds", "0"}, {"-threads", "0"}} {
+	for _, arguments := range [][]string{
+		{"-connections", "63"}, {"-connections", "64,"}, {"-rounds", "0"}, {"-seconds", "0"}, {"-threads", "0"}, {"-rows", "cpu,"}, {"-proxies", "squid"},
+	} {
 		if chosen, err := readFlags(arguments); err == nil {
 			t.Errorf("%q: got %+v, want an error", arguments, chosen)
 		}
 	}
 	chosen, err := readFlags(nil)
-	if err != nil || !slices.Equal(chosen.connections, []int{64, 256}) || !slices.Equal(chosen.proxies, []string{"lbserver", "haproxy", "nginx"}) {
+	if err != nil || !slices.Equal(chosen.connections, []int{64, 256}) || !slices.Equal(chosen.proxies, knownProxies()) || len(chosen.rows) < 10 {
 		t.Errorf("without flags: got %+v, %v", chosen, err)
 	}
 }

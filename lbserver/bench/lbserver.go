@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -14,28 +15,40 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// startLBServer starts lbserver and configures it by its API, as Terraform would.
-func (a *arena) startLBServer(ctx context.Context, path string, port int) (_ *daemon.Process, err error) {
+// balancer is a running lbserver, configured by its API, as Terraform would.
+type balancer struct {
+	process        *daemon.Process
+	api            *client.Client
+	operations     string // URL
+	loadBalancerID string
+}
+
+// startLBServer starts the lbserver of the plan, or another build of it when name is its path.
+func (e *environment) startLBServer(ctx context.Context, name, directory string, arguments ...string) (_ *balancer, err error) {
 	ports, err := daemon.FreePorts(ctx, 2)
 	if err != nil {
 		return nil, err
+	}
+	path := e.plan.lbserver
+	if isPath(name) {
+		path = name
 	}
 	secret := rand.Text()
 	process, err := daemon.Start(ctx, daemon.Program{
 		Name: "lbserver",
 		Path: path,
-		Args: []string{
+		Args: append([]string{
 			fmt.Sprintf("--api-address=127.0.0.1:%d", ports[0]),
 			fmt.Sprintf("--ops-address=127.0.0.1:%d", ports[1]),
-			"--data-dir=" + filepath.Join(a.directory, "lbserver-data"),
-			"--access-log=off",
-		},
-		Env: []string{"LBSERVER_ACCESS_KEY=bench", "LBSERVER_SECRET_KEY=" + secret, "GOMAXPROCS=" + strconv.Itoa(a.threads)},
-		Log: filepath.Join(a.directory, "lbserver.log"),
+			"--data-dir=" + filepath.Join(directory, "lbserver-data"),
+		}, arguments...),
+		Env: []string{"LBSERVER_ACCESS_KEY=bench", "LBSERVER_SECRET_KEY=" + secret, "GOMAXPROCS=" + strconv.Itoa(e.plan.threads)},
+		Log: filepath.Join(directory, "lbserver.log"),
 	})
 	if err != nil {
 		return nil, err
 	}
+	made := &balancer{process: process, operations: fmt.Sprintf("http://127.0.0.1:%d", ports[1])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, process.Stop(stopPatience))
@@ -43,56 +56,71 @@ func (a *arena) startLBServer(ctx context.Context, path string, port int) (_ *da
 	}()
 	starting, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	if err := process.WaitReady(starting, daemon.Answers(fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[1]))); err != nil {
+	if err := process.WaitReady(starting, daemon.Answers(made.operations+"/readyz")); err != nil {
 		return nil, err
 	}
-	api, err := client.New(client.Config{
+	made.api, err = client.New(client.Config{
 		Endpoint: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), Region: "local", AccessKey: "bench", SecretKey: secret,
 		RequestTimeout: 10 * time.Second, UserAgent: "terraform-provider-alb-bench",
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer api.Close()
-	return process, a.configure(ctx, api, port)
-}
-
-// configure builds the chain: the counterpart of config/haproxy.cfg.
-func (a *arena) configure(ctx context.Context, api *client.Client, port int) error {
-	balancers, err := api.LoadBalancers(ctx)
+	balancers, err := made.api.LoadBalancers(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(balancers) != 1 {
-		return fmt.Errorf("a new lbserver has %d load balancers, want one", len(balancers))
+		return nil, fmt.Errorf("a new lbserver has %d load balancers, want one", len(balancers))
 	}
-	balancer := &balancers[0].ID
-	group, err := api.CreateServerGroup(ctx, lbapi.CreateServerGroup{
-		Name: new("bench"), LoadBalancerID: balancer, Type: new(lbapi.GroupOfAddresses),
+	made.loadBalancerID = balancers[0].ID
+	return made, nil
+}
+
+// site is a listener with what is behind it.
+type site struct {
+	name    string
+	port    int // 0 for no listener
+	servers []netip.AddrPort
+	checked bool // by HTTP health checks of the default pace
+}
+
+// site builds the chain, and returns the id of its server group. Sessions persist.
+func (b *balancer) site(ctx context.Context, of site) (group string, err error) {
+	group, err = b.api.CreateServerGroup(ctx, lbapi.CreateServerGroup{
+		Name: &of.name, LoadBalancerID: &b.loadBalancerID, Type: new(lbapi.GroupOfAddresses),
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	servers := make([]lbapi.RegisterServer, 0, len(a.servers))
-	for _, serverPort := range a.servers {
+	servers := make([]lbapi.RegisterServer, 0, len(of.servers))
+	for _, address := range of.servers {
 		servers = append(servers, lbapi.RegisterServer{
-			Type: new(lbapi.ServerAddress), Address: new("127.0.0.1"), Port: new(serverPort), Weight: new(10),
+			Type: new(lbapi.ServerAddress), Address: new(address.Addr().String()), Port: new(int(address.Port())), Weight: new(10),
 		})
 	}
-	if err := api.RegisterServers(ctx, group, servers); err != nil {
-		return err
+	if err := b.api.RegisterServers(ctx, group, servers); err != nil {
+		return "", err
 	}
-	service, err := api.CreateBackendService(ctx, lbapi.CreateBackendService{
-		Name: new("bench"), LoadBalancerID: balancer, Protocol: new(lbapi.HTTP), Port: new(80),
+	service, err := b.api.CreateBackendService(ctx, lbapi.CreateBackendService{
+		Name: &of.name, LoadBalancerID: &b.loadBalancerID, Protocol: new(lbapi.HTTP), Port: new(80),
 		Scheduler: new(lbapi.WeightedRoundRobin), SessionPersistence: new(true), ServerGroupIDs: &[]string{group},
 		HealthCheck: &lbapi.HealthCheckSpec{Protocol: new(lbapi.HTTP), Path: new("/health")},
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = api.CreateListener(ctx, lbapi.CreateListener{
-		Name: new("bench"), LoadBalancerID: balancer, Protocol: new(lbapi.HTTP), Port: new(port),
-		BackendServiceID: new(service), IdleTimeout: new(300),
+	if !of.checked {
+		if err := b.api.PatchBackendService(ctx, service, lbapi.PatchBackendService{CloseHealthCheck: new(true)}); err != nil {
+			return "", err
+		}
+	}
+	if of.port == 0 {
+		return group, nil
+	}
+	_, err = b.api.CreateListener(ctx, lbapi.CreateListener{
+		Name: &of.name, LoadBalancerID: &b.loadBalancerID, Protocol: new(lbapi.HTTP), Port: new(of.port),
+		BackendServiceID: &service, IdleTimeout: new(300),
 	})
-	return err
+	return group, err
 }

@@ -4,19 +4,25 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"net/http"
+	"os"
 	"os/exec"
-	"slices"
+	"path/filepath"
 	"strconv"
 	"time"
 )
 
 // loadThreads is how many threads wrk uses: an even number, as every second one brings cookies.
 const loadThreads = 2
+
+// webLoad is what wrk is to send.
+type webLoad struct {
+	connections int
+	method      string
+	path        string
+	bodySize    int  // bytes to upload
+	close       bool // a new connection for each request
+}
 
 // load is what wrk saw in one run.
 type load struct {
@@ -32,25 +38,43 @@ type load struct {
 func (l load) rate() float64 { return float64(l.Requests) / (float64(l.Duration) / 1e6) }
 
 // runLoad has wrk send requests for a while. A run with any error or with no request is no measurement.
-func runLoad(ctx context.Context, script, url string, connections int, duration time.Duration, cookies []string) (load, error) {
+func (e *environment) runLoad(ctx context.Context, to *proxy, of webLoad, duration time.Duration) (load, error) {
+	script, err := e.loadScript()
+	if err != nil {
+		return load{}, err
+	}
 	arguments := []string{
 		"--threads", strconv.Itoa(loadThreads),
-		"--connections", strconv.Itoa(connections),
+		"--connections", strconv.Itoa(of.connections),
 		"--duration", strconv.Itoa(int(duration.Seconds())) + "s",
 		"--timeout", "10s",
 		"--script", script,
-		url, "--",
+		to.url(), "--",
+		of.method, of.path, strconv.Itoa(of.bodySize), strconv.FormatBool(of.close),
 	}
-	command := exec.CommandContext(ctx, "wrk", append(arguments, cookies...)...)
+	command := exec.CommandContext(ctx, "wrk", append(arguments, to.cookies...)...)
 	out, err := command.CombinedOutput()
 	if err != nil {
-		return load{}, fmt.Errorf("wrk against %s: %w\n%s", url, err, out)
+		return load{}, fmt.Errorf("wrk against %s: %w\n%s", to.url(), err, out)
 	}
 	seen, err := parseLoad(out)
 	if err != nil {
-		return load{}, fmt.Errorf("wrk against %s: %w", url, err)
+		return load{}, fmt.Errorf("wrk against %s: %w", to.url(), err)
 	}
 	return seen, nil
+}
+
+// loadScript writes wrk's script down where it is not yet.
+func (e *environment) loadScript() (string, error) {
+	path := filepath.Join(e.directory, "load.lua")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	script, err := configurations.ReadFile("config/load.lua")
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, script, 0o600)
 }
 
 // parseLoad finds the line that load.lua wrote.
@@ -69,64 +93,4 @@ func parseLoad(out []byte) (load, error) {
 			seen.Requests, seen.SocketErrors, seen.BadStatuses)
 	}
 	return seen, nil
-}
-
-// serverHeader is the response header in which the origin says on which port it was asked.
-const serverHeader = "X-Server"
-
-// collectCookies visits a proxy until it has met every server, and returns the cookie of each as a client would send it
-// back. It makes sure that the cookies do what they are for: each leads back to its server.
-func collectCookies(ctx context.Context, url string, servers int) ([]string, error) {
-	client := &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	byServer := map[string]string{}
-	for visits := 0; len(byServer) < servers; visits++ {
-		if visits == 10*servers {
-			return nil, fmt.Errorf("%d visits gave cookies of %d servers only, want %d", visits, len(byServer), servers)
-		}
-		server, cookie, err := visit(ctx, client, url, "")
-		if err != nil {
-			return nil, err
-		}
-		if cookie == "" {
-			return nil, errors.New("an answer carries no cookie")
-		}
-		byServer[server] = cookie
-	}
-	for want, cookie := range byServer {
-		got, _, err := visit(ctx, client, url, cookie)
-		if err != nil {
-			return nil, err
-		}
-		if got != want {
-			return nil, fmt.Errorf("cookie %q leads to server %s, want %s", cookie, got, want)
-		}
-	}
-	return slices.Sorted(maps.Values(byServer)), nil
-}
-
-func visit(ctx context.Context, client *http.Client, url, cookie string) (server, given string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return "", "", err
-	}
-	if cookie != "" {
-		request.Header.Set("Cookie", cookie)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", "", err
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return "", "", fmt.Errorf("visiting %s: %w", url, err)
-	}
-	server = response.Header.Get(serverHeader)
-	if response.StatusCode != http.StatusOK || server == "" {
-		return "", "", fmt.Errorf("visiting %s: %s, from server %q", url, response.Status, server)
-	}
-	for _, set := range response.Cookies() {
-		given = set.Name + "=" + set.Value
-	}
-	return server, given, nil
 }

@@ -5,39 +5,14 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 )
 
-// sample is one run: one proxy, one number of connections, one round.
+// sample is one run: one entrant, one load, one round.
 type sample struct {
-	proxy       string
-	connections int
-	round       int
-	load        load
-	cpu         time.Duration // that the proxy spent during the run
-	memory      int64         // bytes resident at its end
-}
-
-// perRequest is the proxy's CPU time per request, in microseconds.
-func (s sample) perRequest() float64 {
-	return float64(s.cpu.Nanoseconds()) / 1e3 / float64(s.load.Requests)
-}
-
-// metric is a column of the report.
-type metric struct {
-	title string
-	unit  string
-	of    func(sample) float64
-}
-
-func metrics() []metric {
-	return []metric{
-		{"CPU per request", "µs", sample.perRequest},
-		{"requests/s", "", func(s sample) float64 { return s.load.rate() }},
-		{"p50", "ms", func(s sample) float64 { return float64(s.load.Median) / 1e3 }},
-		{"p99", "ms", func(s sample) float64 { return float64(s.load.P99) / 1e3 }},
-		{"memory", "MiB", func(s sample) float64 { return float64(s.memory) / (1 << 20) }},
-	}
+	entrant string
+	load    string
+	round   int
+	values  values
 }
 
 // median of no values is 0.
@@ -53,80 +28,135 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// results are all the samples of a benchmark.
+// results are all the samples of a row.
 type results []sample
 
-// pick returns the values of a metric for a proxy by round.
-func (r results) pick(proxy string, connections int, of func(sample) float64) map[int]float64 {
-	values := map[int]float64{}
+// pick returns the values of a metric for an entrant by round.
+func (r results) pick(entrant, load string, of metric) map[int]float64 {
+	found := map[int]float64{}
 	for _, sample := range r {
-		if sample.proxy == proxy && sample.connections == connections {
-			values[sample.round] = of(sample)
+		if value, ok := sample.values[of]; ok && sample.entrant == entrant && sample.load == load {
+			found[sample.round] = value
 		}
 	}
-	return values
+	return found
 }
 
-// median is a proxy's, over all rounds.
-func (r results) median(proxy string, connections int, of func(sample) float64) float64 {
-	var values []float64
-	for _, value := range r.pick(proxy, connections, of) {
-		values = append(values, value)
+// spread is a median with the lowest and the highest value. Known is false where there are no values.
+type spread struct {
+	middle, low, high float64
+	known             bool
+}
+
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{}
 	}
-	return median(values)
+	return spread{median(values), slices.Min(values), slices.Max(values), true}
 }
 
-// ratio is the median, lowest and highest of a proxy's value divided by a peer's in the same round: what slows the whole
-// machine for a while slows both.
-func (r results) ratio(proxy, peer string, connections int, of func(sample) float64) (middle, low, high float64) {
-	peers := r.pick(peer, connections, of)
+func (s spread) String() string {
+	if !s.known {
+		return "–"
+	}
+	return fmt.Sprintf("%s (%s–%s)", number(s.middle), number(s.low), number(s.high))
+}
+
+// of is an entrant's metric, over all rounds.
+func (r results) of(entrant, load string, of metric) spread {
+	var all []float64
+	for _, value := range r.pick(entrant, load, of) {
+		all = append(all, value)
+	}
+	return spreadOf(all)
+}
+
+// ratio is an entrant's value divided by a peer's in the same round: what slows the whole machine for a while slows both.
+func (r results) ratio(entrant, peer, load string, of metric) spread {
+	peers := r.pick(peer, load, of)
 	var ratios []float64
-	for round, value := range r.pick(proxy, connections, of) {
+	for round, value := range r.pick(entrant, load, of) {
 		if against := peers[round]; against > 0 {
 			ratios = append(ratios, value/against)
 		}
 	}
-	if len(ratios) == 0 {
-		return 0, 0, 0
-	}
-	return median(ratios), slices.Min(ratios), slices.Max(ratios)
+	return spreadOf(ratios)
 }
 
-// medians has a row for each proxy and number of connections.
-func (r results) medians(proxies []string, connections []int) [][]string {
-	rows := [][]string{{"connections", "proxy"}}
-	for _, metric := range metrics() {
-		rows[0] = append(rows[0], strings.TrimSuffix(metric.title+", "+metric.unit, ", "))
-	}
-	for _, count := range connections {
-		for _, proxy := range proxies {
-			row := []string{fmt.Sprint(count), proxy}
-			for _, metric := range metrics() {
-				row = append(row, number(r.median(proxy, count, metric.of)))
-			}
-			rows = append(rows, row)
-		}
-	}
-	return rows
+// section is a row with its results.
+type section struct {
+	row      *row
+	measured results
 }
 
-// ratios has a row for each number of connections and peer of the first proxy.
-func (r results) ratios(proxies []string, connections []int) [][]string {
-	rows := [][]string{{"connections", proxies[0] + " to"}}
-	for _, metric := range metrics() {
-		rows[0] = append(rows[0], metric.title)
+// medians has a line for each load and entrant.
+func (s section) medians() [][]string {
+	lines := [][]string{{"load", "of"}}
+	for _, metric := range s.row.metrics {
+		lines[0] = append(lines[0], string(metric))
 	}
-	for _, count := range connections {
-		for _, peer := range proxies[1:] {
-			row := []string{fmt.Sprint(count), peer}
-			for _, metric := range metrics() {
-				middle, low, high := r.ratio(proxies[0], peer, count, metric.of)
-				row = append(row, fmt.Sprintf("%.2f (%.2f–%.2f)", middle, low, high))
+	for _, load := range s.row.loads {
+		for _, entrant := range s.row.entrants {
+			cells := []string{load, entrant}
+			for _, metric := range s.row.metrics {
+				cell := "–"
+				if found := s.measured.of(entrant, load, metric); found.known {
+					cell = number(found.middle)
+				}
+				cells = append(cells, cell)
 			}
-			rows = append(rows, row)
+			lines = append(lines, cells)
 		}
 	}
-	return rows
+	return lines
+}
+
+// ratios has a line for each load and peer of the first entrant; none where it has no peers.
+func (s section) ratios() [][]string {
+	if len(s.row.entrants) < 2 {
+		return nil
+	}
+	first, peers := s.row.entrants[0], s.row.entrants[1:]
+	lines := [][]string{{"load", first + " to"}}
+	for _, metric := range s.row.metrics {
+		lines[0] = append(lines[0], metric.title())
+	}
+	for _, load := range s.row.loads {
+		for _, peer := range peers {
+			cells := []string{load, peer}
+			for _, metric := range s.row.metrics {
+				cells = append(cells, s.measured.ratio(first, peer, load, metric).String())
+			}
+			lines = append(lines, cells)
+		}
+	}
+	return lines
+}
+
+// verdicts has a line for each bar and load: what was measured, and whether it is enough.
+func (s section) verdicts() [][]string {
+	var lines [][]string
+	for _, bar := range s.row.bars {
+		for _, load := range s.row.loads {
+			if bar.load != "" && bar.load != load {
+				continue
+			}
+			first := s.row.entrants[0]
+			found, limit := s.measured.of(first, load, bar.metric), fmt.Sprintf("≤ %s", number(bar.limit))
+			if bar.peer != "" {
+				found, limit = s.measured.ratio(first, bar.peer, load, bar.metric), fmt.Sprintf("≤ %s × %s", number(bar.limit), bar.peer)
+			}
+			if !found.known {
+				continue // the peer does not take part
+			}
+			met := "met"
+			if found.middle > bar.limit {
+				met = "**not met**"
+			}
+			lines = append(lines, []string{s.row.title + ", " + load, string(bar.metric), found.String(), limit, met})
+		}
+	}
+	return lines
 }
 
 // number shows three digits that count, and whole numbers from 100.
@@ -136,29 +166,31 @@ func number(value float64) string {
 		return fmt.Sprintf("%.0f", value)
 	case value >= 10:
 		return fmt.Sprintf("%.1f", value)
-	default:
+	case value >= 0.1 || value == 0:
 		return fmt.Sprintf("%.2f", value)
+	default:
+		return fmt.Sprintf("%.4f", value)
 	}
 }
 
-// plain lays rows out for a screen.
-func plain(rows [][]string) string {
+// plain lays lines out for a screen.
+func plain(lines [][]string) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	for _, row := range rows {
-		_, _ = fmt.Fprintln(table, strings.Join(row, "\t")) // a strings.Builder takes everything
+	for _, cells := range lines {
+		_, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) // a strings.Builder takes everything
 	}
 	_ = table.Flush()
 	return text.String()
 }
 
-// markdown lays rows out as a table, numbers to the right.
-func markdown(rows [][]string) string {
+// markdown lays lines out as a table, the first columns to the left and numbers to the right.
+func markdown(lines [][]string, left int) string {
 	var text strings.Builder
-	for i, row := range rows {
-		text.WriteString("| " + strings.Join(row, " | ") + " |\n")
+	for i, cells := range lines {
+		text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 		if i == 0 {
-			text.WriteString("| ---: | --- |" + strings.Repeat(" ---: |", len(row)-2) + "\n")
+			text.WriteString("|" + strings.Repeat(" --- |", left) + strings.Repeat(" ---: |", len(cells)-left) + "\n")
 		}
 	}
 	return text.String()

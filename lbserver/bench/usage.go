@@ -77,3 +77,5 @@ func parseStat(text []byte) (usage, int, error) {
 		memory: numbers[3] * int64(os.Getpagesize()),
 	}, int(numbers[0]), nil
 }
+
+func (u usage) mebibytes() float64 { return float64(u.memory) / (1 << 20) }

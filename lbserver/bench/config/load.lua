@@ -1,5 +1,6 @@
 -- Half of the connections, those of every second thread, bring a persistence cookie: the arguments are the cookies to
--- take in turn. The summary comes out as one line of JSON.
+-- take in turn, behind method, path, bytes to upload and whether to close.
+-- The summary comes out as one line of JSON.
 
 local threads = 0
 
@@ -9,14 +10,26 @@ function setup(thread)
 end
 
 function init(args)
+  local method, path, size, close = args[1], args[2], tonumber(args[3]), args[4] == "true"
+  local body = nil
+  if size > 0 then
+    body = string.rep("x", size)
+  end
+  local function format(cookie)
+    local headers = { ["Cookie"] = cookie }
+    if close then
+      headers["Connection"] = "close"
+    end
+    return wrk.format(method, path, headers, body)
+  end
   requests = {}
   if sticky == 1 then
-    for i = 1, #args do
-      requests[i] = wrk.format("GET", "/", { ["Cookie"] = "theme=dark; " .. args[i] })
+    for i = 5, #args do
+      requests[i - 4] = format("theme=dark; " .. args[i])
     end
   end
   if #requests == 0 then
-    requests[1] = wrk.format("GET", "/")
+    requests[1] = format(nil)
   end
   turn = 0
 end

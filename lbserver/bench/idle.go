@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	idleConnections = 5000
+	// idleOpeners is how many connections are opened at a time, so that no backlog overflows.
+	idleOpeners = 64
+	// idleSettle is the time that a proxy has to put things away before its memory is read.
+	idleSettle = 2 * time.Second
+)
+
+// idleStage starts each proxy anew for each run: memory that was used once may never come back.
+type idleStage struct{ *environment }
+
+func (s idleStage) close() error { return nil }
+
+func (s idleStage) measure(ctx context.Context, entrant, _ string) (_ values, err error) {
+	arena, err := s.newArena(ctx, entrant)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, arena.close()) }()
+	proxy := arena.proxies[entrant]
+	before, err := proxy.usage()
+	if err != nil {
+		return nil, err
+	}
+	connections, err := openIdle(ctx, proxy.address.String())
+	defer func() {
+		for _, connection := range connections {
+			err = errors.Join(err, connection.Close())
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(idleSettle):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	after, err := proxy.usage()
+	if err != nil {
+		return nil, err
+	}
+	return values{memory: after.mebibytes(), memoryPerIdle: (after.mebibytes() - before.mebibytes()) * 1024 / idleConnections}, nil
+}
+
+// openIdle opens connections, each of which has been answered once. Those opened are returned even with an error.
+func openIdle(ctx context.Context, address string) ([]net.Conn, error) {
+	var (
+		mu       sync.Mutex
+		opened   []net.Conn // under mu
+		problems error      // under mu
+		group    sync.WaitGroup
+	)
+	for opener := range idleOpeners {
+		group.Go(func() {
+			for range (idleConnections + opener) / idleOpeners {
+				connection, err := askOnce(ctx, address)
+				mu.Lock()
+				if connection != nil {
+					opened = append(opened, connection)
+				}
+				problems = errors.Join(problems, err)
+				mu.Unlock()
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return opened, problems
+}
+
+// askOnce opens a connection and has one request answered on it.
+func askOnce(ctx context.Context, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", http.NoBody)
+	if err != nil {
+		return connection, err
+	}
+	if err := request.Write(connection); err != nil {
+		return connection, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), request)
+	if err != nil {
+		return connection, fmt.Errorf("an answer to be idle after: %w", err)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return connection, errors.Join(err, response.Body.Close())
+}
+
+func idleRow(chosen *plan) *row {
+	return &row{
+		name:  "idle",
+		title: "Idle connections",
+		how: fmt.Sprintf("Each run starts the proxy anew and opens %d connections to it, %d at a time, each with one request; the resident memory "+
+			"is read %s after the last answer. The second figure is its growth since before, divided by the connections.",
+			idleConnections, idleOpeners, idleSettle),
+		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
+		loads:    []string{fmt.Sprintf("%d idle", idleConnections)},
+		metrics:  []metric{memory, memoryPerIdle},
+		bars:     []bar{{metric: memory, peer: "haproxy", limit: 0.5}},
+		begin: func(_ context.Context, in *environment, _ []string) (stage, error) {
+			return idleStage{in}, nil
+		},
+	}
+}
