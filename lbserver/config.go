@@ -45,6 +45,9 @@ type Config struct {
 
 	Quotas Quotas
 
+	// Now is the clock that calls' dates are held against, that dates objects and answers and that ages stored answers and
+	// cookies; nil means time.Now. It is for tests.
+	Now func() time.Time
 	// Log takes the server's own log; nil discards it.
 	Log *slog.Logger
 	// Version is shown in the log and the metrics.

@@ -72,6 +72,9 @@ func New(config Config) (*Server, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
 	if err := config.check(); err != nil {
 		return nil, err
 	}
@@ -86,7 +89,7 @@ func (s *Server) open() (err error) {
 	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	if s.store, err = bolt.Open(filepath.Join(s.config.DataDir, storeFile), time.Now); err != nil {
+	if s.store, err = bolt.Open(filepath.Join(s.config.DataDir, storeFile), s.config.Now); err != nil {
 		return err
 	}
 	if err := s.findCredentials(); err != nil {
@@ -130,7 +133,7 @@ func (s *Server) restore(networks inventory.Networks) error {
 	state, err := control.Load(ctx, s.store, control.First{
 		VIP:             s.config.VIP,
 		PersistenceKeys: func() ([]byte, error) { return persistence.GenerateKeys().Encode() },
-		Now:             time.Now,
+		Now:             s.config.Now,
 		Random:          rand.Reader,
 	})
 	if err != nil {
@@ -148,12 +151,12 @@ func (s *Server) restore(networks inventory.Networks) error {
 		Node:      s.node,
 		Snapshot:  state,
 		Region:    s.config.Region,
-		Verifier:  signature.NewVerifier(time.Now, keys),
+		Verifier:  signature.NewVerifier(s.config.Now, keys),
 		Quotas:    control.Quotas(s.config.Quotas),
 		VIP:       s.config.VIP,
 		Networks:  networks,
 		Inventory: s.inventory,
-		Now:       time.Now,
+		Now:       s.config.Now,
 		Random:    rand.Reader,
 		Log:       s.log,
 	})

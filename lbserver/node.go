@@ -40,7 +40,7 @@ func newNode(config Config, resolver service.Resolver) (*node, error) {
 	}
 	n := &node{
 		log:       config.Log,
-		services:  service.NewRegistry(resolver, time.Now, config.Log),
+		services:  service.NewRegistry(resolver, config.Now, config.Log),
 		checks:    health.New(health.Options{Speedup: config.CheckSpeedup, Log: config.Log}),
 		accessLog: accessLog,
 	}

@@ -28,7 +28,8 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
+	// In-process plugin servers leave these to the garbage collector, which closes the pipes that they read.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan")); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "acceptance tests left goroutines behind:", err)
 		return 1
 	}
@@ -69,9 +70,27 @@ func Terraform() string { return os.Getenv(terraformPath) }
 // Run runs the steps of one test against the provider of this module.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
+	run(t, nil, steps)
+}
+
+// RunToFailure runs the steps of one test and returns what Terraform said in those that failed, one text each. Steps that
+// expect an error themselves are not among them.
+func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
+	t.Helper()
+	var failures []string
+	run(t, func(err error) error {
+		failures = append(failures, err.Error())
+		return nil
+	}, steps)
+	return failures
+}
+
+func run(t *testing.T, failed resource.ErrorCheckFunc, steps []resource.TestStep) {
+	t.Helper()
 	resource.Test(t, resource.TestCase{
 		// Not skipped without TF_ACC: Main has made sure of Terraform.
 		IsUnitTest: true,
+		ErrorCheck: failed,
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
 			"alb": providerserver.NewProtocol6WithError(provider.New("test")()),
 		},

@@ -23,7 +23,8 @@ type LoadBalancer struct {
 	*client.Client
 	Server *lbservertest.LoadBalancer
 
-	t *testing.T
+	t       *testing.T
+	through string // the endpoint that configurations name
 }
 
 // Start runs an lbserver until the test ends. Each has an address of its own to listen on, so tests run side by side.
@@ -39,7 +40,16 @@ func Start(t *testing.T, change ...func(*lbserver.Config)) *LoadBalancer {
 		t.Fatalf("connect to lbserver: %v", err)
 	}
 	t.Cleanup(api.Close)
-	return &LoadBalancer{Client: api, Server: server, t: t}
+	return &LoadBalancer{Client: api, Server: server, t: t, through: server.Endpoint}
+}
+
+// Behind returns the same load balancer with a fault proxy in front: its configurations go through that, its own calls don't.
+func (l *LoadBalancer) Behind() (*LoadBalancer, *FaultProxy) {
+	l.t.Helper()
+	proxy := StartFaultProxy(l.t, l.Server.Endpoint)
+	spoiled := *l
+	spoiled.through = proxy.Endpoint
+	return &spoiled, proxy
 }
 
 // FreePort is a port on which a listener of this load balancer can be made.
@@ -53,7 +63,7 @@ func (l *LoadBalancer) URL(port int) string { return l.Server.URL(port) }
 func (l *LoadBalancer) Configuration(resources string, extra ...string) string {
 	accessKey, secretKey := l.Server.Credentials()
 	return fmt.Sprintf("provider \"alb\" {\n  endpoint = %q\n  region = %q\n  access_key = %q\n  secret_key = %q\n  %s\n}\n\n%s",
-		l.Endpoint(), l.Region(), accessKey, secretKey, strings.Join(extra, "\n  "), resources)
+		l.through, l.Region(), accessKey, secretKey, strings.Join(extra, "\n  "), resources)
 }
 
 // SampleServer starts a web server to put behind the load balancer; it ends with the test at the latest. The element is its

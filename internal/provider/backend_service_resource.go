@@ -102,7 +102,7 @@ func (r *backendServiceResource) Read(ctx context.Context, req resource.ReadRequ
 		return
 	}
 	if err != nil {
-		addCallError(&resp.Diagnostics, "Backend service not read", err, attributesOf(lbapi.BackendServiceTerms()))
+		r.api.addReadError(&resp.Diagnostics, "Backend service not read", err, attributesOf(lbapi.BackendServiceTerms()))
 		return
 	}
 	state.read(ctx, service, &resp.Diagnostics)

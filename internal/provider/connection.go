@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
@@ -15,6 +19,8 @@ import (
 type connection struct {
 	*client.Client
 	defaultLoadBalancerID string // the provider's load_balancer_id, or empty
+
+	unusable atomic.Bool // whether a resource has reported that the API cannot be used
 
 	mu         sync.Mutex
 	onlyID     string // under mu: the region's one load balancer, once it was found
@@ -54,3 +60,17 @@ func theOnly(balancers []lbapi.LoadBalancer, region string) (string, error) {
 			region, len(balancers), strings.Join(names, ", "))
 	}
 }
+
+// addReadError reports that a resource could not be read or planned. An API that cannot be used is reported once for all
+// resources: the first error ends the walk over them, so nothing is done with what the others take as unchanged.
+func (c *connection) addReadError(diags *diag.Diagnostics, summary string, err error, attribute func(field string) (path.Path, bool)) {
+	switch {
+	case !client.IsUnusable(err):
+		addCallError(diags, summary, err, attribute)
+	case !c.unusable.Swap(true):
+		addCallError(diags, "The control API cannot be used", err, attribute)
+	}
+}
+
+// noAttribute is for errors that no attribute can cause.
+func noAttribute(string) (path.Path, bool) { return path.Empty(), false }

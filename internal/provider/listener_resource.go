@@ -195,7 +195,7 @@ func (r *listenerResource) Read(ctx context.Context, req resource.ReadRequest, r
 		return
 	}
 	if err != nil {
-		addCallError(&resp.Diagnostics, "Listener not read", err, attributesOf(lbapi.ListenerTerms()))
+		r.api.addReadError(&resp.Diagnostics, "Listener not read", err, attributesOf(lbapi.ListenerTerms()))
 		return
 	}
 	state.read(listener)

@@ -194,7 +194,7 @@ func (r *loadBalancerResource) Read(ctx context.Context, req resource.ReadReques
 		return
 	}
 	if err != nil {
-		addCallError(&resp.Diagnostics, "Load balancer not read", err, attributesOf(lbapi.LoadBalancerTerms()))
+		r.api.addReadError(&resp.Diagnostics, "Load balancer not read", err, attributesOf(lbapi.LoadBalancerTerms()))
 		return
 	}
 	state.read(ctx, balancer, &resp.Diagnostics)

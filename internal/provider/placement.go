@@ -39,7 +39,7 @@ func (r *placedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		var err error
 		if id, err = r.api.onlyLoadBalancer(ctx); err != nil {
 			if _, ok := errors.AsType[*client.CallError](err); ok {
-				resp.Diagnostics.AddError("The control API cannot be asked", stopped(capitalized(err.Error())))
+				r.api.addReadError(&resp.Diagnostics, "Load balancers not listed", err, noAttribute)
 				return
 			}
 			resp.Diagnostics.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+

@@ -107,26 +107,6 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAWrongKeyOrRegionIsOneClearError(t *testing.T) {
-	t.Parallel()
-	lb := acctest.Start(t)
-	accessKey, secretKey := lb.Server.Credentials()
-	for name, test := range map[string]struct{ region, accessKey, secretKey, want string }{
-		"secret key": {lb.Region(), accessKey, "not the secret", "is it the right secret key?"},
-		"access key": {lb.Region(), "nobody", secretKey, `access key "nobody" is not known here`},
-		"region":     {"elsewhere", accessKey, secretKey, `elsewhere`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			acctest.Run(t, resource.TestStep{
-				Config: fmt.Sprintf("provider \"alb\" {\n  endpoint = %q\n  region = %q\n  access_key = %q\n  secret_key = %q\n}\n",
-					lb.Endpoint(), test.region, test.accessKey, test.secretKey) + fmt.Sprintf(oneGroup, ""),
-				ExpectError: inWords(test.want),
-			})
-		})
-	}
-}
-
 func TestTheLogShowsCallsAndNoSecret(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)

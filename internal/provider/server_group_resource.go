@@ -82,7 +82,7 @@ func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest
 		return
 	}
 	if err != nil {
-		addCallError(&resp.Diagnostics, "Server group not read", err, attributesOf(lbapi.ServerGroupTerms()))
+		r.api.addReadError(&resp.Diagnostics, "Server group not read", err, attributesOf(lbapi.ServerGroupTerms()))
 		return
 	}
 	state.read(ctx, group, &resp.Diagnostics)

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -21,6 +24,13 @@ import (
 // is under 4 MiB.
 const maxResponseBytes = 8 << 20
 
+const (
+	// longestWait is the longest Retry-After that a call waits for. Who is told to wait longer rather hears of it at once.
+	longestWait = time.Minute
+	// settleTimeout bounds the attempts to learn, after its time is over, what became of a call that was sent.
+	settleTimeout = 5 * time.Second
+)
+
 // request is one call before it is sent.
 type request struct {
 	operation string // for errors and logs, such as `create listener "web"`
@@ -28,6 +38,7 @@ type request struct {
 	path      string
 	query     url.Values
 	body      any // nil for none
+	creates   bool
 }
 
 // do makes one call, with all its attempts, and returns its result. Every error is a *CallError.
@@ -37,11 +48,17 @@ func do[R any](ctx context.Context, c *Client, r request) (R, error) {
 	if len(r.query) > 0 {
 		call.url += "?" + r.query.Encode()
 	}
-	if err := call.send(ctx); err != nil {
-		var none R
-		return none, call.failed(err)
+	err := call.send(ctx)
+	if err == nil {
+		c.unusable.Store(false)
+		return call.result, nil
 	}
-	return call.result, nil
+	failure := call.failed(err)
+	if IsUnusable(failure) {
+		c.unusable.Store(true)
+	}
+	var none R
+	return none, failure
 }
 
 // call is one call under way. Its attempts share one nonce, by which the server knows a resend and does nothing twice.
@@ -53,20 +70,42 @@ type call[R any] struct {
 	nonce string
 
 	attempt    int
-	started    time.Time // of this attempt
-	answeredAt time.Time // the server's clock in the last answer, zero if it gave none
-	last       error     // why the last attempt failed
+	started    time.Time     // of this attempt
+	answeredAt time.Time     // the server's clock in the last answer, zero if it gave none
+	last       error         // why the last attempt failed
+	asked      time.Duration // the pause that the last answer asks for
+	connected  bool          // this attempt had a connection, so that it may have been sent
+	unknown    bool          // a change was sent, and no answer said what became of it
 	result     R
 }
 
+// send makes all attempts. When time runs out, or the call is canceled, after a change was sent and before its answer came,
+// it asks a last time: what the server made must not be forgotten.
 func (c *call[R]) send(ctx context.Context) error {
+	err := c.try(ctx)
+	if err == nil || !c.unknown || ctx.Err() == nil {
+		return err
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(settleTimeout, c.client.config.RequestTimeout))
+	defer cancel()
+	if settled := c.try(settle); !c.unknown {
+		return settled
+	}
+	return err
+}
+
+func (c *call[R]) try(ctx context.Context) error {
+	retries := c.client.config.MaxRetries
+	if c.method == http.MethodGet && c.client.unusable.Load() {
+		retries = 0 // another call has just been patient in vain
+	}
 	req, err := c.newRequest(ctx)
 	if err != nil {
 		return err
 	}
 	sender := retryablehttp.Client{
 		HTTPClient:   c.client.http,
-		RetryMax:     c.client.config.MaxRetries,
+		RetryMax:     retries,
 		RetryWaitMin: c.client.config.FirstWait,
 		RetryWaitMax: c.client.config.LastWait,
 		CheckRetry:   c.checkRetry,
@@ -95,7 +134,8 @@ func (c *call[R]) newRequest(ctx context.Context) (*retryablehttp.Request, error
 		}
 		c.body, content = body, body
 	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, c.method, c.url, content)
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { c.connected = true }})
+	req, err := retryablehttp.NewRequestWithContext(traced, c.method, c.url, content)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
@@ -113,7 +153,7 @@ func (c *call[R]) newRequest(ctx context.Context) (*retryablehttp.Request, error
 // copied first.
 func (c *call[R]) sign(req *http.Request) error {
 	c.attempt++
-	c.started = time.Now()
+	c.started, c.connected = time.Now(), false
 	target := *req.URL
 	req.URL, req.Header = &target, req.Header.Clone()
 	scope := signature.Scope{Region: c.client.config.Region, Service: lbapi.ServiceLoadBalancer}
@@ -126,8 +166,9 @@ func (c *call[R]) checkRetry(ctx context.Context, resp *http.Response, err error
 	if err == nil {
 		return false, nil // handle is next, or has found the answer final
 	}
-	if resp == nil { // no answer: handle will not log it
+	if resp == nil { // no answer: handle will not see it
 		c.log(ctx, nil, err)
+		c.unknown = c.unknown || c.connected && c.method != http.MethodGet
 		if ctx.Err() == nil || c.last == nil {
 			c.last = err
 		}
@@ -135,22 +176,46 @@ func (c *call[R]) checkRetry(ctx context.Context, resp *http.Response, err error
 	if ctx.Err() != nil {
 		return false, err
 	}
-	return repeatable(err), nil
+	return repeatable(err) && mayWait(ctx, c.asked), nil
+}
+
+// mayWait reports whether a pause that the API asks for is worth it: not longer than anybody waits, or than the call has.
+func mayWait(ctx context.Context, pause time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return pause <= longestWait && (!ok || pause <= time.Until(deadline))
 }
 
 // handle reads an answer. It returns only errors after which another attempt may help; a final one it keeps in last.
 func (c *call[R]) handle(resp *http.Response) error {
-	c.last = nil
+	c.last, c.asked = nil, 0
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		c.answeredAt = at
 	}
 	err := c.read(resp)
 	c.last = err
 	c.log(resp.Request.Context(), resp, err)
-	if err != nil && repeatable(err) {
-		return err
+	if err == nil || !repeatable(err) {
+		c.unknown = false
+		return nil
 	}
-	return nil
+	// Too many requests are turned away unseen; whoever else answered may have the change under way.
+	if resp.StatusCode != http.StatusTooManyRequests && c.method != http.MethodGet {
+		c.unknown = true
+	}
+	c.asked = retryAfter(resp)
+	return err
+}
+
+// retryAfter is the pause that an answer asks for, 0 when it asks for none.
+func retryAfter(resp *http.Response) time.Duration {
+	if resp.Header.Get("Retry-After") == "" {
+		return 0
+	}
+	pause := retryablehttp.DefaultBackoff(0, 0, 0, resp)
+	if pause < 0 { // more seconds than a duration can hold
+		return math.MaxInt64
+	}
+	return pause
 }
 
 func (c *call[R]) read(resp *http.Response) error {
@@ -194,10 +259,17 @@ func (c *call[R]) log(ctx context.Context, resp *http.Response, err error) {
 }
 
 func (c *call[R]) failed(err error) *CallError {
+	address, _, _ := strings.Cut(c.url, "?")
 	failure := &CallError{
-		Operation: c.operation, Method: c.method, URL: c.url, Attempts: c.attempt, Err: cause(err),
+		Operation: c.operation, Method: c.method, URL: address, Attempts: c.attempt, Err: cause(err),
 	}
 	failure.Advice = c.client.advice(failure.Err, c.answeredAt)
+	if c.asked > longestWait {
+		failure.Advice = fmt.Sprintf("the API asks to be left alone for %s: try again after that", c.asked)
+	}
+	if c.creates && c.unknown {
+		failure.advise("the server may have created it all the same: look for it before you try again")
+	}
 	return failure
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,6 +61,9 @@ type Client struct {
 	endpoint    *url.URL
 	credentials signature.Credentials
 	http        *http.Client
+	// unusable says that the last call that ended found the API out of reach or out of order, after all its attempts. Reads
+	// are then tried once only, so that a hundred resources don't wait one after the other for what is not there.
+	unusable atomic.Bool
 }
 
 // New makes a client. It sends nothing.

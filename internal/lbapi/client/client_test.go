@@ -252,6 +252,50 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
+	for _, test := range []struct {
+		retryAfter, want string
+		timeout          time.Duration
+	}{
+		{"3600", "left alone for 1h0m0s", time.Hour},
+		{"99999999999999", "left alone for", time.Hour},
+		{time.Now().Add(48 * time.Hour).UTC().Format(http.TimeFormat), "left alone for 4", time.Hour},
+		{"30", "slow down", 10 * time.Second},
+	} {
+		server := newAPI(t, refuse(lbapi.NewError(lbapi.TooManyRequests, "slow down"), "Retry-After", test.retryAfter))
+		ctx, cancel := context.WithTimeout(t.Context(), test.timeout)
+		began := time.Now()
+		_, err := newTestClient(t, server.URL).Listener(ctx, "x")
+		cancel()
+		wantInError(t, err, "slow down", test.want)
+		if waited := time.Since(began); waited > 5*time.Second || server.attempts() != 1 {
+			t.Errorf("Retry-After %s: ended after %s and %d attempts", test.retryAfter, waited, server.attempts())
+		}
+	}
+}
+
+func TestReadsAreNotPatientOnceTheAPIIsKnownToBeAway(t *testing.T) {
+	away := refuse(lbapi.NewError(lbapi.Unavailable, "the store is away"))
+	good := answer(map[string]any{})
+	server := newAPI(t, away, away, away, away, away, away, good, good, away, good)
+	c := newTestClient(t, server.URL)
+	for _, step := range []struct {
+		call     func() error
+		attempts int
+		fails    bool
+	}{
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 4, true},
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 5, true}, // no patience
+		{func() error { return c.DeleteListener(t.Context(), "x") }, 7, false},         // a change has it all the same
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 8, false},
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 10, false}, // and so have reads again
+	} {
+		if err := step.call(); (err != nil) != step.fails || server.attempts() != step.attempts {
+			t.Errorf("%d attempts, want %d; error %v", server.attempts(), step.attempts, err)
+		}
+	}
+}
+
 func TestRetriesAreBoundedByTheirNumber(t *testing.T) {
 	server := newAPI(t, refuse(lbapi.NewError(lbapi.Unavailable, "the store is away")))
 	_, err := newTestClient(t, server.URL, func(c *Config) { c.MaxRetries = 2 }).Listener(t.Context(), "x")

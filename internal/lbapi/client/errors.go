@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,12 +18,15 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
+// clockLayout shows a clock in an error.
+const clockLayout = "2006-01-02 15:04:05 MST"
+
 // CallError is a call that failed: what it was for, where it went, why, and what the reader can do.
 // errors.As finds the *lbapi.Error in it when the API answered, and a *NotAPIError when something else did.
 type CallError struct {
 	Operation string // such as `create listener "web"`
 	Method    string
-	URL       string
+	URL       string // without its query
 	Attempts  int
 	Advice    string // what to check, or empty
 	Err       error
@@ -43,6 +47,14 @@ func (e *CallError) Error() string {
 		text.WriteString("; " + e.Advice)
 	}
 	return text.String()
+}
+
+// advise adds to the advice.
+func (e *CallError) advise(more string) {
+	if e.Advice != "" {
+		e.Advice += "; "
+	}
+	e.Advice += more
 }
 
 // Trace says in short which call failed and how it was answered, for a reader who already knows why.
@@ -89,6 +101,17 @@ func IsProtected(err error) bool {
 // IsQuotaExceeded reports whether the API refused a call because a quota is used up.
 func IsQuotaExceeded(err error) bool { return hasStatus(err, lbapi.QuotaExceeded) }
 
+// IsUnusable reports whether a call failed for a reason that any other call would have failed for as well: nobody answers at
+// the endpoint, or not the API, or it refuses the keys, or it asks to come back later.
+func IsUnusable(err error) bool {
+	failure, ok := errors.AsType[*CallError](err)
+	if !ok || errors.Is(err, context.Canceled) {
+		return false
+	}
+	refusal, refused := errors.AsType[*lbapi.Error](failure.Err)
+	return !refused || refusal.Status == lbapi.Unauthenticated || repeatable(refusal)
+}
+
 func hasStatus(err error, status lbapi.ErrorStatus) bool {
 	refusal, ok := errors.AsType[*lbapi.Error](err)
 	return ok && refusal.Status == status && refusal.Code == status.HTTPStatus()
@@ -104,7 +127,8 @@ func repeatable(err error) bool {
 		return repeatableStatus(stranger.StatusCode)
 	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return !untrusted && !errors.Is(err, http.ErrSchemeMismatch) && !tlsAlertForHTTP(err) &&
+	unresolved, ok := errors.AsType[*net.DNSError](err)
+	return !untrusted && (!ok || !unresolved.IsNotFound) && !errors.Is(err, http.ErrSchemeMismatch) && !tlsAlertForHTTP(err) &&
 		!errors.Is(err, context.Canceled)
 }
 
@@ -161,6 +185,9 @@ func (c *Client) advice(err error, answeredAt time.Time) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Sprintf("no answer within %s: is %q the right endpoint and reachable from here? "+
 			"A longer request timeout gives a slow one more time", c.config.RequestTimeout, c.Endpoint())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Sprintf("the connection was cut before the whole answer came: is %q the address of the control API, and does the server stay up?",
+			c.Endpoint())
 	default:
 		return ""
 	}
@@ -170,9 +197,15 @@ func (c *Client) adviceOnRefusal(refusal *lbapi.Error, answeredAt time.Time) str
 	if refusal.Status != lbapi.Unauthenticated {
 		return ""
 	}
-	if off := c.config.Now().Sub(answeredAt).Round(time.Second); !answeredAt.IsZero() && off.Abs() > signature.MaxSkew {
-		return fmt.Sprintf("this machine's clock and the server's are %s apart, and a signature allows %s: set the clock of one of them",
-			off.Abs(), signature.MaxSkew)
+	here := c.config.Now()
+	off := here.Sub(answeredAt).Round(time.Second)
+	if !answeredAt.IsZero() && off.Abs() > signature.MaxSkew {
+		side := "ahead of"
+		if off < 0 {
+			side = "behind"
+		}
+		return fmt.Sprintf("this machine's clock shows %s, which is %s %s the server's, %s, and a signature allows %s: set the one that is wrong",
+			here.UTC().Format(clockLayout), off.Abs(), side, answeredAt.UTC().Format(clockLayout), signature.MaxSkew)
 	}
 	return fmt.Sprintf("check the access key, the secret key and the region %q", c.config.Region)
 }

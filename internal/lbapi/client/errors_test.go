@@ -66,7 +66,8 @@ func TestAWrongSettingGivesOneClearError(t *testing.T) {
 	redirect := httptest.NewServer(http.RedirectHandler("https://example.com/login", http.StatusFound))
 	defer redirect.Close()
 	unauthenticated := refuse(lbapi.NewError(lbapi.Unauthenticated, "the signature does not match"))
-	asleep := refuse(lbapi.NewError(lbapi.Unauthenticated, "the date is off"), "Date", time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat))
+	now := time.Now().Truncate(time.Second)
+	asleep := refuse(lbapi.NewError(lbapi.Unauthenticated, "the date is off"), "Date", now.Add(2*time.Hour).UTC().Format(http.TimeFormat))
 
 	for _, test := range []struct {
 		name     string
@@ -83,11 +84,12 @@ func TestAWrongSettingGivesOneClearError(t *testing.T) {
 		{"a redirect", redirect.URL, []string{"not the control API's", "HTTP 302"}},
 		{"no answer", slow.URL, []string{"no answer within 200ms"}},
 		{"a wrong key", newAPI(t, unauthenticated).URL, []string{"the signature does not match", "check the access key, the secret key and the region"}},
-		{"a wrong clock", newAPI(t, asleep).URL, []string{"clock", "apart"}},
+		{"a wrong clock", newAPI(t, asleep).URL, []string{"this machine's clock shows", "2h0m0s behind the server's", "set the one that is wrong"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newTestClient(t, test.endpoint, func(config *Config) {
 				config.MaxRetries = 1
+				config.Now = func() time.Time { return now }
 				config.RequestTimeout = 200 * time.Millisecond
 				if test.endpoint == overTLS.URL {
 					config.RequestTimeout = 5 * time.Second

@@ -164,7 +164,7 @@ func create[R any](ctx context.Context, c *Client, in lbapi.Collection, kind str
 	if name != nil {
 		operation = fmt.Sprintf("%s %q", operation, *name)
 	}
-	return do[R](ctx, c, request{operation: operation, method: http.MethodPost, path: in.Path(c.config.Region), body: spec})
+	return do[R](ctx, c, request{operation: operation, method: http.MethodPost, path: in.Path(c.config.Region), body: spec, creates: true})
 }
 
 func object[R any](ctx context.Context, c *Client, in lbapi.Collection, kind, id string) (R, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,17 +32,52 @@ func TestAChangeUnderWayOutlivesTheCancellationOfItsContext(t *testing.T) {
 	}
 }
 
-func TestAChangeUnderWayIsNotTriedAgainAfterACancellation(t *testing.T) {
+// What the server made must be known even when the answer was lost and there is no time left: the nonce finds it.
+func TestWhatBecameOfALostChangeIsAskedForAfterTheEndOfItsTime(t *testing.T) {
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"canceled": context.WithCancel,
+		"out of time": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 50*time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := end(t.Context())
+			defer cancel()
+			script := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+				if name == "canceled" {
+					cancel()
+				}
+				<-ctx.Done()
+				loseReply(w, r)
+			}, answer(map[string]any{"listenerId": "listener-1"}))
+			id, err := newTestClient(t, script.URL).CreateListener(ctx, lbapi.CreateListener{Name: new("web")})
+			if err != nil || id != "listener-1" {
+				t.Fatalf("created %q, error %v; want the id of what the server made", id, err)
+			}
+			if script.attempts() != 2 || script.nonces[0] != script.nonces[1] {
+				t.Errorf("nonces are %q, want one twice", script.nonces)
+			}
+		})
+	}
+}
+
+func TestAChangeOfUnknownOutcomeSaysSo(t *testing.T) {
+	const look = "may have created it all the same"
+	c := newTestClient(t, newAPI(t, loseReply).URL)
+	_, err := c.CreateListener(t.Context(), lbapi.CreateListener{Name: new("web")})
+	wantInError(t, err, look, "4 attempts")
+
 	ctx, cancel := context.WithCancel(t.Context())
-	script := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+	c = newTestClient(t, newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		loseReply(w, r)
-	})
-	if err := newTestClient(t, script.URL).DeleteListener(ctx, "listener-1"); err == nil {
-		t.Error("a lost answer passed for a good one")
-	}
-	if n := script.attempts(); n != 1 {
-		t.Errorf("%d attempts, want 1", n)
+	}).URL)
+	_, err = c.CreateListener(ctx, lbapi.CreateListener{Name: new("web")})
+	wantInError(t, err, look)
+
+	c = newTestClient(t, newAPI(t, refuse(lbapi.NewError(lbapi.TooManyRequests, "slow down"), "Retry-After", "0")).URL)
+	if _, err = c.CreateListener(t.Context(), lbapi.CreateListener{Name: new("web")}); err == nil || strings.Contains(err.Error(), look) {
+		t.Errorf("a create that was turned away ended with %v", err)
 	}
 }
 
@@ -49,7 +85,8 @@ func TestAChangeStillEndsAtTheDeadlineOfItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	script := newAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	err := newTestClient(t, script.URL).DeleteListener(ctx, "listener-1")
+	client := newTestClient(t, script.URL, func(config *Config) { config.RequestTimeout = 200 * time.Millisecond })
+	err := client.DeleteListener(ctx, "listener-1")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("ended with %v, want the deadline", err)
 	}

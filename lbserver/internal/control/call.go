@@ -204,6 +204,8 @@ func (c *call) send(w http.ResponseWriter, a answer) {
 	header.Set(lbapi.HeaderRequestID, c.id)
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
+	// The clock that the signature was judged by: a client whose own differs can see it.
+	header.Set("Date", c.server.config.Now().UTC().Format(http.TimeFormat))
 	switch a.status() {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", signature.Algorithm)

@@ -1,0 +1,259 @@
+package acctest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+)
+
+// FaultProxy stands in front of a control API and spoils calls as networks, gateways and servers in trouble do. What no fault
+// is for passes unchanged, signature and all. When the server behind it is away, connections are cut.
+type FaultProxy struct {
+	Endpoint string
+
+	upstream  atomic.Pointer[url.URL]
+	transport *http.Transport
+
+	mu     sync.Mutex
+	faults []*plannedFault // under mu
+	calls  []Call          // under mu, in the order of their ends
+}
+
+// Call is one attempt of a call that came through a FaultProxy.
+type Call struct {
+	Method, Path, Nonce string
+	Status              int  // what the server behind answered, 0 when it was not asked or was away
+	Lost                bool // whether the connection was cut instead of an answer
+}
+
+// Fault spoils one call.
+type Fault func(*Exchange)
+
+type plannedFault struct {
+	on    *regexp.Regexp
+	times int
+	fault Fault
+}
+
+// StartFaultProxy runs a proxy in front of the control API at an endpoint until the test ends.
+func StartFaultProxy(t *testing.T, endpoint string) *FaultProxy {
+	t.Helper()
+	p := &FaultProxy{transport: &http.Transport{DisableCompression: true}}
+	p.Forward(t, endpoint)
+	server := httptest.NewServer(p)
+	p.Endpoint = server.URL
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		p.transport.CloseIdleConnections()
+	})
+	return p
+}
+
+// Forward sets the endpoint behind the proxy.
+func (p *FaultProxy) Forward(t *testing.T, endpoint string) {
+	t.Helper()
+	upstream, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.upstream.Store(upstream)
+}
+
+// On plans a fault for the next calls, so many times, whose method and path match an expression, such as
+// `^POST .*/listeners/$`. Faults are looked through in the order in which they were planned.
+func (p *FaultProxy) On(expression string, times int, fault Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, &plannedFault{on: regexp.MustCompile(expression), times: times, fault: fault})
+}
+
+// Clear forgets the faults that are still planned.
+func (p *FaultProxy) Clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = nil
+}
+
+// Calls lists the calls so far whose method and path match an expression.
+func (p *FaultProxy) Calls(expression string) []Call {
+	wanted := regexp.MustCompile(expression)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []Call
+	for _, call := range p.calls {
+		if wanted.MatchString(call.Method + " " + call.Path) {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
+// ServeHTTP implements http.Handler.
+func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	e := &Exchange{
+		Request: r, proxy: p, writer: w, body: body,
+		call: Call{Method: r.Method, Path: r.URL.Path, Nonce: r.Header.Get(signature.HeaderNonce)},
+	}
+	fault := p.next(r.Method + " " + r.URL.Path)
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.calls = append(p.calls, e.call)
+	}()
+	fault(e)
+}
+
+func (p *FaultProxy) next(call string) Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, planned := range p.faults {
+		if planned.times > 0 && planned.on.MatchString(call) {
+			planned.times--
+			return planned.fault
+		}
+	}
+	return Pass
+}
+
+// Exchange is one call in the hands of a fault.
+type Exchange struct {
+	Request *http.Request
+
+	proxy  *FaultProxy
+	writer http.ResponseWriter
+	body   []byte
+	call   Call
+}
+
+// Ask sends the call to the server behind and returns its answer, or nil when that is away.
+func (e *Exchange) Ask() *http.Response {
+	upstream := e.proxy.upstream.Load()
+	target := *e.Request.URL
+	target.Scheme, target.Host = upstream.Scheme, upstream.Host
+	// The server carries a change out whether or not the client is still there, and the fault is to see it.
+	req, err := http.NewRequestWithContext(e.Request.Context(), e.Request.Method, target.String(), bytes.NewReader(e.body))
+	if err != nil {
+		return nil
+	}
+	req.URL, req.Host, req.Header = &target, e.Request.Host, e.Request.Header.Clone()
+	resp, err := e.proxy.transport.RoundTrip(req)
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(answer))
+	e.call.Status = resp.StatusCode
+	return resp
+}
+
+// Answer gives the client an answer of the server behind; for nil, the connection is cut.
+func (e *Exchange) Answer(resp *http.Response) {
+	if resp == nil {
+		e.Cut()
+	}
+	for name, values := range resp.Header {
+		e.writer.Header()[name] = values
+	}
+	e.writer.WriteHeader(resp.StatusCode)
+	_, _ = io.Copy(e.writer, resp.Body) // a client that has gone away misses it
+}
+
+// Write gives the client an answer of the proxy's own making.
+func (e *Exchange) Write(status int, contentType, body string) {
+	e.writer.Header().Set("Content-Type", contentType)
+	e.writer.WriteHeader(status)
+	_, _ = io.WriteString(e.writer, body) // a client that has gone away misses it
+}
+
+// Cut closes the client's connection. It does not return.
+func (e *Exchange) Cut() {
+	e.call.Lost = true
+	panic(http.ErrAbortHandler)
+}
+
+// Pass spoils nothing.
+func Pass(e *Exchange) { e.Answer(e.Ask()) }
+
+// LoseReply lets the server do what it is asked, and cuts the connection instead of answering.
+func LoseReply(e *Exchange) {
+	e.Ask()
+	e.Cut()
+}
+
+// LoseRequest cuts the connection before the server sees the call.
+func LoseRequest(e *Exchange) { e.Cut() }
+
+// CutShort lets the server do what it is asked, and cuts the connection in the middle of the answer.
+func CutShort(e *Exchange) {
+	resp := e.Ask()
+	if resp == nil {
+		e.Cut()
+	}
+	e.writer.Header().Set("Content-Length", strconv.Itoa(1000))
+	_, _ = io.CopyN(e.writer, resp.Body, 10) // cut either way
+	e.Cut()
+}
+
+// Refuse answers with an error of the API and asks to come back after so many seconds; the server does not see the call.
+func Refuse(status lbapi.ErrorStatus, retryAfter int) Fault {
+	return func(e *Exchange) {
+		e.writer.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		e.Write(status.HTTPStatus(), "application/json", fmt.Sprintf(
+			`{"requestId":"refused","error":{"code":%d,"status":%q,"message":"the API is in trouble"}}`, status.HTTPStatus(), status))
+	}
+}
+
+// HTML answers with a web page, as gateways do; the server does not see the call.
+func HTML(status int) Fault {
+	return func(e *Exchange) {
+		e.Write(status, "text/html; charset=utf-8", "<html><body><h1>Company gateway</h1></body></html>")
+	}
+}
+
+// Delay lets a call pass after a while.
+func Delay(by time.Duration) Fault {
+	return func(e *Exchange) {
+		timer := time.NewTimer(by)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			Pass(e)
+		case <-e.Request.Context().Done():
+			e.Cut()
+		}
+	}
+}
+
+// Hold lets the server do what it is asked, tells held of it, and answers once release is closed.
+func Hold(held chan<- struct{}, release <-chan struct{}) Fault {
+	return func(e *Exchange) {
+		resp := e.Ask()
+		select {
+		case held <- struct{}{}:
+		case <-release:
+		}
+		<-release
+		e.Answer(resp)
+	}
+}
