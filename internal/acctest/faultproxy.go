@@ -2,8 +2,10 @@ package acctest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,6 +36,7 @@ type FaultProxy struct {
 // Call is one attempt of a call that came through a FaultProxy.
 type Call struct {
 	Method, Path, Nonce string
+	Began               time.Time
 	Status              int  // what the server behind answered, 0 when it was not asked or was away
 	Lost                bool // whether the connection was cut instead of an answer
 }
@@ -109,7 +112,7 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	e := &Exchange{
 		Request: r, proxy: p, writer: w, body: body,
-		call: Call{Method: r.Method, Path: r.URL.Path, Nonce: r.Header.Get(signature.HeaderNonce)},
+		call: Call{Method: r.Method, Path: r.URL.Path, Nonce: r.Header.Get(signature.HeaderNonce), Began: time.Now()},
 	}
 	fault := p.next(r.Method + " " + r.URL.Path)
 	defer func() {
@@ -142,13 +145,24 @@ type Exchange struct {
 	call   Call
 }
 
+// Nonce is that of the call, which its resends have too.
+func (e *Exchange) Nonce() string { return e.call.Nonce }
+
+// Answer is what the server behind says to a call, whole.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
 // Ask sends the call to the server behind and returns its answer, or nil when that is away.
-func (e *Exchange) Ask() *http.Response {
+func (e *Exchange) Ask() *Answer {
 	upstream := e.proxy.upstream.Load()
 	target := *e.Request.URL
 	target.Scheme, target.Host = upstream.Scheme, upstream.Host
-	// The server carries a change out whether or not the client is still there, and the fault is to see it.
-	req, err := http.NewRequestWithContext(e.Request.Context(), e.Request.Method, target.String(), bytes.NewReader(e.body))
+	// What becomes of the call does not depend on whether the client is still there.
+	ctx := context.WithoutCancel(e.Request.Context())
+	req, err := http.NewRequestWithContext(ctx, e.Request.Method, target.String(), bytes.NewReader(e.body))
 	if err != nil {
 		return nil
 	}
@@ -158,25 +172,22 @@ func (e *Exchange) Ask() *http.Response {
 		return nil
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	e.call.Status = resp.StatusCode
-	return resp
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
-// Answer gives the client an answer of the server behind; for nil, the connection is cut.
-func (e *Exchange) Answer(resp *http.Response) {
-	if resp == nil {
+// Deliver gives the client an answer of the server behind; for nil, the connection is cut.
+func (e *Exchange) Deliver(answer *Answer) {
+	if answer == nil {
 		e.Cut()
 	}
-	for name, values := range resp.Header {
-		e.writer.Header()[name] = values
-	}
-	e.writer.WriteHeader(resp.StatusCode)
-	_, _ = io.Copy(e.writer, resp.Body) // a client that has gone away misses it
+	maps.Copy(e.writer.Header(), answer.Header)
+	e.writer.WriteHeader(answer.Status)
+	_, _ = e.writer.Write(answer.Body) // a client that has gone away misses it
 }
 
 // Write gives the client an answer of the proxy's own making.
@@ -193,7 +204,7 @@ func (e *Exchange) Cut() {
 }
 
 // Pass spoils nothing.
-func Pass(e *Exchange) { e.Answer(e.Ask()) }
+func Pass(e *Exchange) { e.Deliver(e.Ask()) }
 
 // LoseReply lets the server do what it is asked, and cuts the connection instead of answering.
 func LoseReply(e *Exchange) {
@@ -206,12 +217,10 @@ func LoseRequest(e *Exchange) { e.Cut() }
 
 // CutShort lets the server do what it is asked, and cuts the connection in the middle of the answer.
 func CutShort(e *Exchange) {
-	resp := e.Ask()
-	if resp == nil {
-		e.Cut()
+	if answer := e.Ask(); answer != nil {
+		e.writer.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
+		_, _ = e.writer.Write(answer.Body[:len(answer.Body)/2]) // cut either way
 	}
-	e.writer.Header().Set("Content-Length", strconv.Itoa(1000))
-	_, _ = io.CopyN(e.writer, resp.Body, 10) // cut either way
 	e.Cut()
 }
 
@@ -248,12 +257,12 @@ func Delay(by time.Duration) Fault {
 // Hold lets the server do what it is asked, tells held of it, and answers once release is closed.
 func Hold(held chan<- struct{}, release <-chan struct{}) Fault {
 	return func(e *Exchange) {
-		resp := e.Ask()
+		answer := e.Ask()
 		select {
 		case held <- struct{}{}:
 		case <-release:
 		}
 		<-release
-		e.Answer(resp)
+		e.Deliver(answer)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,47 @@ func (l *LoadBalancer) Behind() (*LoadBalancer, *FaultProxy) {
 	spoiled := *l
 	spoiled.through = proxy.Endpoint
 	return &spoiled, proxy
+}
+
+// Holds is a check of how many objects there are in all; servers are those of all groups.
+func (l *LoadBalancer) Holds(listeners, backendServices, serverGroups, servers int) error {
+	ctx := context.WithoutCancel(l.t.Context()) // also asked when the test is over
+	doors, err := l.Listeners(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := l.BackendServices(ctx)
+	if err != nil {
+		return err
+	}
+	groups, err := l.ServerGroups(ctx)
+	if err != nil {
+		return err
+	}
+	behind := 0
+	for _, group := range groups {
+		behind += len(group.Servers)
+	}
+	got := [...]int{len(doors), len(services), len(groups), behind}
+	if want := [...]int{listeners, backendServices, serverGroups, servers}; got != want {
+		return fmt.Errorf("listeners, backend services, server groups and servers are %d in number, want %d", got, want)
+	}
+	return nil
+}
+
+// DeleteElsewhere deletes the object at a path of the API behind everybody's back.
+func (l *LoadBalancer) DeleteElsewhere(objectPath string) error {
+	ctx, id := l.t.Context(), path.Base(objectPath)
+	switch collection := path.Base(path.Dir(objectPath)); collection {
+	case "listeners":
+		return l.DeleteListener(ctx, id)
+	case "backends":
+		return l.DeleteBackendService(ctx, id)
+	case "targetGroups":
+		return l.DeleteServerGroup(ctx, id)
+	default:
+		return fmt.Errorf("no way to delete from %q", collection)
+	}
 }
 
 // FreePort is a port on which a listener of this load balancer can be made.

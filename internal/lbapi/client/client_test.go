@@ -275,9 +275,9 @@ func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
 }
 
 func TestReadsAreNotPatientOnceTheAPIIsKnownToBeAway(t *testing.T) {
-	away := refuse(lbapi.NewError(lbapi.Unavailable, "the store is away"))
-	good := answer(map[string]any{})
-	server := newAPI(t, away, away, away, away, away, away, good, good, away, good)
+	away, good := refuse(lbapi.NewError(lbapi.Unavailable, "the store is away")), answer(map[string]any{})
+	script := []http.HandlerFunc{away, away, away, away, away, away, good, good, away, good}
+	server := newAPI(t, script...)
 	c := newTestClient(t, server.URL)
 	for _, step := range []struct {
 		call     func() error
