@@ -83,7 +83,7 @@ type call[R any] struct {
 // it asks a last time: what the server made must not be forgotten.
 func (c *call[R]) send(ctx context.Context) error {
 	err := c.try(ctx)
-	if err == nil || !c.unknown || ctx.Err() == nil {
+	if err == nil || !c.unknown || !over(ctx) {
 		return err
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(settleTimeout, c.client.config.RequestTimeout))
@@ -92,6 +92,12 @@ func (c *call[R]) send(ctx context.Context) error {
 		return settled
 	}
 	return err
+}
+
+// over reports whether a context has ended or must be about to: the attempt's own, of the same deadline, may end before it.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
 func (c *call[R]) try(ctx context.Context) error {

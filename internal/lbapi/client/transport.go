@@ -60,7 +60,11 @@ func cancelable(dial dialContext) dialContext {
 		defer cancel()
 		stop := context.AfterFunc(attempt, cancel) //nolint:contextcheck // both contexts end the dialing, on purpose
 		defer stop()
-		return dial(ctx, network, address)
+		conn, err := dial(ctx, network, address)
+		if err != nil && attempt.Err() != nil {
+			return nil, attempt.Err() // the dialer would call a deadline a cancellation
+		}
+		return conn, err
 	}
 }
 
