@@ -52,8 +52,7 @@ func TestOnlyTheAPICanSayThatAnObjectIsGone(t *testing.T) {
 }
 
 func TestAWrongSettingGivesOneClearError(t *testing.T) {
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	const nobody = "http://127.0.0.1:1" // a port that the kernel gives to nobody
 	overTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
 	overTLS.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	overTLS.StartTLS()
@@ -74,7 +73,7 @@ func TestAWrongSettingGivesOneClearError(t *testing.T) {
 		endpoint string
 		want     []string
 	}{
-		{"nothing listens", closed.URL, []string{"connection refused", "nothing listens at the endpoint", closed.URL}},
+		{"nothing listens", nobody, []string{"connection refused", "nothing listens at the endpoint", nobody}},
 		{"no such host", "http://no-such-host.invalid", []string{"no-such-host.invalid", "check the host name"}},
 		{"plain HTTP against a TLS port", "http://" + overTLS.Listener.Addr().String(), []string{"speaks TLS", `"https://` + overTLS.Listener.Addr().String()}},
 		{"plain HTTP against a TLS port that answers with an alert", "http://" + alert, []string{`write the endpoint as "https://` + alert}},
