@@ -23,6 +23,7 @@ const (
 	FilterListenerName       FilterField = "listenerNames"
 	FilterBackendServiceName FilterField = "backendNames"
 	FilterServerGroupName    FilterField = "targetGroupNames"
+	FilterServerID           FilterField = "targetIds"
 )
 
 // AddFilters puts filters into the query of a listing; it numbers them from 1.

@@ -57,14 +57,5 @@ func HealthPath(region, backendServiceID string) string {
 	return BackendServices.ObjectPath(region, backendServiceID) + "/health"
 }
 
-// Prefixes of the ids that the server makes; ten lower-case base32 characters follow.
-const (
-	PrefixLoadBalancer   = "alb-"
-	PrefixListener       = "listener-"
-	PrefixBackendService = "backend-"
-	PrefixServerGroup    = "tg-"
-	PrefixServer         = "target-"
-)
-
 // DefaultLoadBalancerName is the name of the load balancer that a new lbserver starts with.
 const DefaultLoadBalancerName = "alb-default"

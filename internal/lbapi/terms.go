@@ -91,9 +91,11 @@ func ServerGroupTerms() Terms {
 	}
 }
 
-// ServerTerms is the table of the fields of one server in a group; attributes are those of an element of "servers".
+// ServerTerms is the table of the fields of one server in a group; attributes are those of an element of "servers", and of a
+// server that is a resource of its own.
 func ServerTerms() Terms {
 	return Terms{
+		{"targetGroupId", "server_group_id"},
 		TermServerAddress,
 		TermServerInstance,
 		{"type", "instance_type"},

@@ -16,11 +16,14 @@ var (
 	_ resource.Resource                   = (*backendServiceResource)(nil)
 	_ resource.ResourceWithConfigure      = (*backendServiceResource)(nil)
 	_ resource.ResourceWithImportState    = (*backendServiceResource)(nil)
+	_ resource.ResourceWithIdentity       = (*backendServiceResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*backendServiceResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*backendServiceResource)(nil)
 )
 
-func newBackendServiceResource() resource.Resource { return &backendServiceResource{} }
+func newBackendServiceResource() resource.Resource {
+	return &backendServiceResource{placedResource{baseResource{ids: lbapi.BackendServiceID}}}
+}
 
 type backendServiceResource struct{ placedResource }
 
@@ -60,7 +63,9 @@ func (r *backendServiceResource) Create(ctx context.Context, req resource.Create
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	waiting, stop := context.WithTimeout(ctx, timeout)
+	defer stop()
+	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
 	id, err := r.api.CreateBackendService(ctx, wanted.create())
@@ -70,8 +75,9 @@ func (r *backendServiceResource) Create(ctx context.Context, req resource.Create
 	}
 	plan.ID = types.StringValue(id)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 	if wanted.checkEnabled || resp.Diagnostics.HasError() {
-		r.awaitHealthy(ctx, plan, &resp.Diagnostics)
+		r.awaitHealthy(waiting, plan, &resp.Diagnostics)
 		return
 	}
 	enabled := path.Root("health_check").AtName("enabled")
@@ -90,6 +96,7 @@ func (r *backendServiceResource) Read(ctx context.Context, req resource.ReadRequ
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Read(ctx, defaultTimeout)
 	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{state.ID})...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -133,6 +140,7 @@ func (r *backendServiceResource) Update(ctx context.Context, req resource.Update
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 	r.awaitHealthy(ctx, plan, &resp.Diagnostics)
 }
 

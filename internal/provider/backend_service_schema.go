@@ -60,7 +60,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 				MarkdownDescription: "Server group that takes the traffic, on the same load balancer. Without one, clients are told that " +
 					"the service is unavailable.",
 				Optional:   true,
-				Validators: []validator.String{givenRule()},
+				Validators: []validator.String{idRule(lbapi.ServerGroupID)},
 			},
 			lbapi.AttributeForwardedHeaders: schema.SetAttribute{
 				MarkdownDescription: describeForwardedHeaders() + " " + describeRules(lbapi.AttributeForwardedHeaders, rules),

@@ -20,11 +20,13 @@ type connection struct {
 	*client.Client
 	defaultLoadBalancerID string // the provider's load_balancer_id, or empty
 
+	members  membership
 	unusable atomic.Bool // whether a resource has reported that the API cannot be used
 
 	mu         sync.Mutex
-	onlyID     string // under mu: the region's one load balancer, once it was found
-	onlyFailed error  // under mu: why it was not, once that was tried
+	onlyID     string                           // under mu: the region's one load balancer, once it was found
+	onlyFailed error                            // under mu: why it was not, once that was tried
+	groupTypes map[string]lbapi.ServerGroupType // under mu, by id: those that were read
 }
 
 // onlyLoadBalancer is the id of the one load balancer of the region; an error where there is none or more than one. It asks

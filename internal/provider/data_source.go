@@ -41,7 +41,8 @@ func (d *baseDataSource) Configure(_ context.Context, req datasource.ConfigureRe
 // kind is one kind of object as data sources find it: Object as the API shows it, Model as Terraform does.
 type kind[Object, Model any] struct {
 	word, plural string // "server group", "server groups"
-	placed       bool   // it is on a load balancer
+	ids          lbapi.IDForm
+	placed       bool // it is on a load balancer
 	attributes   func() map[string]schema.Attribute
 	nameFilter   lbapi.FilterField
 	read         func(*client.Client, context.Context, string) (Object, error)
@@ -87,7 +88,7 @@ func (d *objectDataSource[O, M]) Schema(_ context.Context, _ datasource.SchemaRe
 		MarkdownDescription: fmt.Sprintf("Id of the %s. Exactly one of `id` and `name` is given.", d.word),
 		Optional:            true,
 		Computed:            true,
-		Validators:          []validator.String{givenRule()},
+		Validators:          []validator.String{idRule(d.ids)},
 	}
 	attributes["name"] = schema.StringAttribute{
 		MarkdownDescription: fmt.Sprintf("Name of the %s. Names need not be unique: where several have it, that is an error which lists them.", d.word),
@@ -101,7 +102,7 @@ func (d *objectDataSource[O, M]) Schema(_ context.Context, _ datasource.SchemaRe
 				"`load_balancer_id`, else any.", d.word),
 			Optional:   true,
 			Computed:   true,
-			Validators: []validator.String{givenRule()},
+			Validators: []validator.String{idRule(lbapi.LoadBalancerID)},
 		}
 	}
 	resp.Schema = schema.Schema{

@@ -142,9 +142,9 @@ func TestADataSourceFindsExactlyOneOrSaysWhichThereAre(t *testing.T) {
 			ExpectError: inWords(`there is no server group "tg-aaaaaaaaaa"`),
 		},
 		resource.TestStep{Config: group(""), ExpectError: inWords(`Exactly one of "id" and "name" must be set to find a server group.`)},
-		resource.TestStep{Config: group("id = \"tg-1\"\n  name = \"a\""), ExpectError: inWords(`Exactly one of "id" and "name" must be set`)},
+		resource.TestStep{Config: group("id = \"tg-a2b3c4d5e6\"\n  name = \"a\""), ExpectError: inWords(`Exactly one of "id" and "name" must be set`)},
 		resource.TestStep{
-			Config:      group("id = \"tg-1\"\n  " + on(first)),
+			Config:      group("id = \"tg-a2b3c4d5e6\"\n  " + on(first)),
 			ExpectError: inWords(`Attribute "load_balancer_id" cannot be set when "id" is`),
 		},
 		resource.TestStep{Config: lb.Configuration("")}, // one that can be destroyed

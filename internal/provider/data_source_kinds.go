@@ -15,7 +15,7 @@ import (
 
 func loadBalancers() kind[lbapi.LoadBalancer, loadBalancerAttributes] {
 	return kind[lbapi.LoadBalancer, loadBalancerAttributes]{
-		word: "load balancer", plural: "load balancers", nameFilter: lbapi.FilterLoadBalancerName,
+		ids: lbapi.LoadBalancerID, word: "load balancer", plural: "load balancers", nameFilter: lbapi.FilterLoadBalancerName,
 		read: (*client.Client).LoadBalancer, list: (*client.Client).LoadBalancers,
 		describe: func(l lbapi.LoadBalancer) string { return fmt.Sprintf("%s with address %s", l.ID, l.PrivateIP.Address) },
 		model: func(ctx context.Context, balancer lbapi.LoadBalancer, diags *diag.Diagnostics) (m loadBalancerAttributes) {
@@ -35,7 +35,7 @@ func loadBalancers() kind[lbapi.LoadBalancer, loadBalancerAttributes] {
 
 func listeners() kind[lbapi.Listener, listenerAttributes] {
 	return kind[lbapi.Listener, listenerAttributes]{
-		word: "listener", plural: "listeners", placed: true, nameFilter: lbapi.FilterListenerName,
+		ids: lbapi.ListenerID, word: "listener", plural: "listeners", placed: true, nameFilter: lbapi.FilterListenerName,
 		read: (*client.Client).Listener, list: (*client.Client).Listeners,
 		describe: func(l lbapi.Listener) string { return describePlaced(l.ID, l.LoadBalancerID) },
 		model: func(_ context.Context, listener lbapi.Listener, _ *diag.Diagnostics) (m listenerAttributes) {
@@ -56,7 +56,7 @@ func listeners() kind[lbapi.Listener, listenerAttributes] {
 
 func backendServices() kind[lbapi.BackendService, backendServiceAttributes] {
 	return kind[lbapi.BackendService, backendServiceAttributes]{
-		word: "backend service", plural: "backend services", placed: true, nameFilter: lbapi.FilterBackendServiceName,
+		ids: lbapi.BackendServiceID, word: "backend service", plural: "backend services", placed: true, nameFilter: lbapi.FilterBackendServiceName,
 		read: (*client.Client).BackendService, list: (*client.Client).BackendServices,
 		describe:   func(b lbapi.BackendService) string { return describePlaced(b.ID, b.LoadBalancerID) },
 		model:      shownBackendService,
@@ -110,7 +110,7 @@ func backendServiceDataAttributes() map[string]schema.Attribute {
 
 func serverGroups() kind[lbapi.ServerGroup, serverGroupAttributes] {
 	return kind[lbapi.ServerGroup, serverGroupAttributes]{
-		word: "server group", plural: "server groups", placed: true, nameFilter: lbapi.FilterServerGroupName,
+		ids: lbapi.ServerGroupID, word: "server group", plural: "server groups", placed: true, nameFilter: lbapi.FilterServerGroupName,
 		read: (*client.Client).ServerGroup, list: (*client.Client).ServerGroups,
 		describe: func(g lbapi.ServerGroup) string { return describePlaced(g.ID, g.LoadBalancerID) },
 		model: func(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) serverGroupAttributes {

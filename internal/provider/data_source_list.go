@@ -36,12 +36,12 @@ func (d *listDataSource[O, M]) Metadata(_ context.Context, _ datasource.Metadata
 
 // Schema describes the data source.
 func (d *listDataSource[O, M]) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	filter := func(description string) schema.Attribute {
-		return schema.StringAttribute{MarkdownDescription: description, Optional: true, Validators: []validator.String{givenRule()}}
+	filter := func(description string, rule stringRule) schema.Attribute {
+		return schema.StringAttribute{MarkdownDescription: description, Optional: true, Validators: []validator.String{rule}}
 	}
 	attributes := map[string]schema.Attribute{
-		"name":          filter(fmt.Sprintf("Only %s of exactly this name.", d.plural)),
-		"name_contains": filter(fmt.Sprintf("Only %s whose name contains this, case and all.", d.plural)),
+		"name":          filter(fmt.Sprintf("Only %s of exactly this name.", d.plural), givenRule()),
+		"name_contains": filter(fmt.Sprintf("Only %s whose name contains this, case and all.", d.plural), givenRule()),
 		d.attribute(): schema.ListNestedAttribute{
 			MarkdownDescription: fmt.Sprintf("The %s that were found, oldest first; none is no error.", d.plural),
 			Computed:            true,
@@ -50,7 +50,7 @@ func (d *listDataSource[O, M]) Schema(_ context.Context, _ datasource.SchemaRequ
 	}
 	if d.placed {
 		attributes["load_balancer_id"] = filter(fmt.Sprintf("Only %s on this load balancer; default is the provider's `load_balancer_id`, "+
-			"else any.", d.plural))
+			"else any.", d.plural), idRule(lbapi.LoadBalancerID))
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: fmt.Sprintf("All %s that pass the filters; without any, all that there are.", d.plural),

@@ -24,10 +24,13 @@ var (
 	_ resource.Resource                = (*listenerResource)(nil)
 	_ resource.ResourceWithConfigure   = (*listenerResource)(nil)
 	_ resource.ResourceWithImportState = (*listenerResource)(nil)
+	_ resource.ResourceWithIdentity    = (*listenerResource)(nil)
 	_ resource.ResourceWithModifyPlan  = (*listenerResource)(nil)
 )
 
-func newListenerResource() resource.Resource { return &listenerResource{} }
+func newListenerResource() resource.Resource {
+	return &listenerResource{placedResource{baseResource{ids: lbapi.ListenerID}}}
+}
 
 type listenerResource struct{ placedResource }
 
@@ -89,7 +92,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"backend_service_id": schema.StringAttribute{
 				MarkdownDescription: "Backend service that takes the traffic, on the same load balancer.",
 				Required:            true,
-				Validators:          []validator.String{givenRule()},
+				Validators:          []validator.String{idRule(lbapi.BackendServiceID)},
 			},
 			"idle_timeout": schema.Int64Attribute{
 				MarkdownDescription: fmt.Sprintf("Time after which a client's connection without traffic is closed, %s; default `%d` for "+
@@ -146,7 +149,7 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
 	protocol, _ := lbapi.ListenerProtocols().Parse(plan.Protocol.ValueString())
@@ -167,6 +170,7 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 	wanted := plan.Enabled
 	plan.Enabled = types.BoolValue(true)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 	if wanted.ValueBool() || resp.Diagnostics.HasError() {
 		return
 	}
@@ -183,6 +187,7 @@ func (r *listenerResource) Read(ctx context.Context, req resource.ReadRequest, r
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Read(ctx, defaultTimeout)
 	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{state.ID})...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -233,6 +238,7 @@ func (r *listenerResource) Update(ctx context.Context, req resource.UpdateReques
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 }
 
 // Delete removes the listener.

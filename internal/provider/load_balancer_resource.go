@@ -24,10 +24,13 @@ var (
 	_ resource.Resource                = (*loadBalancerResource)(nil)
 	_ resource.ResourceWithConfigure   = (*loadBalancerResource)(nil)
 	_ resource.ResourceWithImportState = (*loadBalancerResource)(nil)
+	_ resource.ResourceWithIdentity    = (*loadBalancerResource)(nil)
 	_ resource.ResourceWithModifyPlan  = (*loadBalancerResource)(nil)
 )
 
-func newLoadBalancerResource() resource.Resource { return &loadBalancerResource{} }
+func newLoadBalancerResource() resource.Resource {
+	return &loadBalancerResource{baseResource{ids: lbapi.LoadBalancerID}}
+}
 
 type loadBalancerResource struct{ baseResource }
 
@@ -143,7 +146,7 @@ func (r *loadBalancerResource) Create(ctx context.Context, req resource.CreateRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
 	spec := lbapi.CreateLoadBalancer{
@@ -167,6 +170,7 @@ func (r *loadBalancerResource) Create(ctx context.Context, req resource.CreateRe
 	}
 	// What the server chose is known only by reading; until then the id is what must not be lost.
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), id)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{types.StringValue(id)})...)
 	balancer, err := r.api.LoadBalancer(ctx, id)
 	if err != nil {
 		addCallError(&resp.Diagnostics, "Load balancer created, but not read", err, attributesOf(lbapi.LoadBalancerTerms()))
@@ -174,6 +178,7 @@ func (r *loadBalancerResource) Create(ctx context.Context, req resource.CreateRe
 	}
 	plan.read(ctx, balancer, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 }
 
 // Read takes the load balancer from the API.
@@ -182,6 +187,7 @@ func (r *loadBalancerResource) Read(ctx context.Context, req resource.ReadReques
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Read(ctx, defaultTimeout)
 	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{state.ID})...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -226,6 +232,7 @@ func (r *loadBalancerResource) Update(ctx context.Context, req resource.UpdateRe
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 }
 
 // Delete removes the load balancer.

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
@@ -66,7 +67,7 @@ func withPlacedAttributes(ctx context.Context, kind string, attributes map[strin
 			"load balancer of the region. Another one replaces the %s.", kind, kind),
 		Optional:      true,
 		Computed:      true,
-		Validators:    []validator.String{givenRule()},
+		Validators:    []validator.String{idRule(lbapi.LoadBalancerID)},
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
 	}
 	return withBaseAttributes(ctx, kind, attributes)

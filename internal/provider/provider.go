@@ -145,7 +145,7 @@ func logAttempt(ctx context.Context, attempt client.Attempt) {
 // Resources lists the resource types.
 func (p *albProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
-		newLoadBalancerResource, newListenerResource, newBackendServiceResource, newServerGroupResource,
+		newLoadBalancerResource, newListenerResource, newBackendServiceResource, newServerGroupResource, newServerResource,
 	}
 }
 

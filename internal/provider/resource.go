@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -24,15 +23,20 @@ import (
 // defaultTimeout bounds an operation on one resource, with all its calls and their retries.
 const defaultTimeout = 2 * time.Minute
 
+// interruptGrace is how long a change that is under way may go on after Terraform was told to stop. On a server that answers it
+// takes milliseconds; Terraform itself waits for as long as it takes.
+const interruptGrace = 10 * time.Second
+
 // Pauses between two attempts to delete an object that is in use: they double from the first to the last.
 const (
 	firstDeletePause = 250 * time.Millisecond
 	lastDeletePause  = 5 * time.Second
 )
 
-// baseResource is what every resource has: the connection and import by id.
+// baseResource is what every resource has: the connection, an identity, and import by id or by identity.
 type baseResource struct {
 	api *connection
+	ids lbapi.IDForm // the form of its ids
 }
 
 // Configure takes the connection over from the provider. While Terraform only validates there is none.
@@ -48,13 +52,24 @@ func (r *baseResource) Configure(_ context.Context, req resource.ConfigureReques
 	r.api = api
 }
 
-// ImportState takes the id; Read does the rest.
-func (r *baseResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if reason := givenRule().invalid(req.ID); reason != "" {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid id", sentence("id", reason))
-		return
+// finishing is a context for a change that must not be cut off half-way: bounded by a timeout as any other, but outliving an
+// interrupt by interruptGrace. A creation whose answer nobody reads would leave an object that no state knows, and one of whose
+// two calls the second is not made, an object that Terraform replaces.
+func finishing(interruptible context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(interruptible), timeout)
+	forget := context.AfterFunc(interruptible, func() {
+		grace := time.NewTimer(interruptGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		forget()
+		cancel()
 	}
-	resource.ImportStatePassthroughID(ctx, path.Root("id"), req, resp)
 }
 
 // baseModel holds the attributes of every resource, but for its timeouts: those are not the object's, which data sources show too.
@@ -66,11 +81,7 @@ type baseModel struct {
 
 // withBaseAttributes adds the attributes of every resource to those of one.
 func withBaseAttributes(ctx context.Context, kind string, attributes map[string]schema.Attribute) map[string]schema.Attribute {
-	attributes["id"] = schema.StringAttribute{
-		MarkdownDescription: fmt.Sprintf("Id of the %s, made by the API.", kind),
-		Computed:            true,
-		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-	}
+	attributes["id"] = idAttribute(kind)
 	attributes["name"] = schema.StringAttribute{
 		MarkdownDescription: fmt.Sprintf("Name of the %s: %s. It need not be unique.", kind, lbapi.NameRule),
 		Required:            true,
@@ -83,16 +94,28 @@ func withBaseAttributes(ctx context.Context, kind string, attributes map[string]
 		Default:             stringdefault.StaticString(""),
 		Validators:          []validator.String{stringRule{lbapi.DescriptionRule, lbapi.InvalidDescription}},
 	}
+	attributes["timeouts"] = timeoutAttributes(ctx, kind, " While another object uses it, the deletion is tried again until then.")
+	return attributes
+}
+
+func idAttribute(kind string) schema.Attribute {
+	return schema.StringAttribute{
+		MarkdownDescription: fmt.Sprintf("Id of the %s, made by the API.", kind),
+		Computed:            true,
+		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+	}
+}
+
+func timeoutAttributes(ctx context.Context, kind, ofDeletion string) schema.Attribute {
 	text := func(operation, more string) string {
 		return fmt.Sprintf("Longest time to %s the %s, as a duration such as `30s` or `5m`; default `2m`.%s", operation, kind, more)
 	}
-	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{
+	return timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, CreateDescription: text("create", ""),
 		Read: true, ReadDescription: text("read", ""),
 		Update: true, UpdateDescription: text("update", ""),
-		Delete: true, DeleteDescription: text("delete", " While another object uses it, the deletion is tried again until then."),
+		Delete: true, DeleteDescription: text("delete", ofDeletion),
 	})
-	return attributes
 }
 
 // changed is the wire value of an attribute that the plan changes, or nil: leave it.

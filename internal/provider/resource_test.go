@@ -135,7 +135,7 @@ func TestServerDetailsLandOnTheServerByItsName(t *testing.T) {
 
 func TestAnImportWithoutAnIDIsRefused(t *testing.T) {
 	var resp resource.ImportStateResponse
-	(&baseResource{}).ImportState(t.Context(), resource.ImportStateRequest{ID: ""}, &resp)
+	(&baseResource{ids: lbapi.ListenerID}).ImportState(t.Context(), resource.ImportStateRequest{ID: ""}, &resp)
 	if !resp.Diagnostics.HasError() {
 		t.Error("an empty id was taken")
 	}

@@ -61,22 +61,40 @@ func (m serverModel) host() (host, bool) {
 	case m.Address.ValueString() != "":
 		return addressHost(m.Address.ValueString()), true
 	case m.InstanceID.ValueString() != "" && !m.InstanceType.IsUnknown():
-		kind := lbapi.ServerVM
-		if !m.InstanceType.IsNull() {
-			kind = lbapi.ServerType(m.InstanceType.ValueString())
-		}
-		return host{kind, m.InstanceID.ValueString()}, true
+		return host{instanceType(m.InstanceType.ValueString()), m.InstanceID.ValueString()}, true
 	default:
 		return host{}, false
 	}
+}
+
+// instanceType is what an instance is: a vm, unless it is said.
+func instanceType(word string) lbapi.ServerType {
+	if word == "" {
+		return lbapi.ServerVM
+	}
+	return lbapi.ServerType(word)
+}
+
+// hostAttribute is the attribute that names the server's host.
+func (m serverModel) hostAttribute() string {
+	if m.Address.IsNull() {
+		return lbapi.TermServerInstance.Attribute
+	}
+	return lbapi.TermServerAddress.Attribute
+}
+
+// server is the server in the terms of pair; everything of it is known.
+func (m serverModel) server() server {
+	where, _ := m.host()
+	return server{where, int(m.Port.ValueInt64()), int(m.Weight.ValueInt64())}
 }
 
 // named gives the servers of a plan or a state, in which everything is known, in the terms of pair.
 func named(servers map[string]serverModel) map[string]server {
 	known := make(map[string]server, len(servers))
 	for name, one := range servers {
-		if where, ok := one.host(); ok {
-			known[name] = server{where, int(one.Port.ValueInt64()), int(one.Weight.ValueInt64())}
+		if _, ok := one.host(); ok {
+			known[name] = one.server()
 		}
 	}
 	return known
@@ -104,14 +122,14 @@ func readServer(before serverModel, is lbapi.Server) serverModel {
 	return now
 }
 
-// read takes over what the API shows.
+// read takes over what the API shows; of the servers, nothing where m does not list them.
 func (m *serverGroupAttributes) read(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) {
 	m.ID = types.StringValue(group.ID)
 	m.Name = types.StringValue(group.Name)
 	m.Description = types.StringValue(group.Description)
 	m.LoadBalancerID = types.StringValue(group.LoadBalancerID)
 	m.Type = types.StringValue(string(group.Type))
-	if len(group.Servers) == 0 && m.Servers.IsNull() {
+	if m.Servers.IsNull() {
 		return
 	}
 	before := m.knownServers(ctx, diags)

@@ -17,17 +17,54 @@ var (
 	_ resource.Resource                   = (*serverGroupResource)(nil)
 	_ resource.ResourceWithConfigure      = (*serverGroupResource)(nil)
 	_ resource.ResourceWithImportState    = (*serverGroupResource)(nil)
+	_ resource.ResourceWithIdentity       = (*serverGroupResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*serverGroupResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*serverGroupResource)(nil)
 )
 
-func newServerGroupResource() resource.Resource { return &serverGroupResource{} }
+func newServerGroupResource() resource.Resource {
+	return &serverGroupResource{placedResource{baseResource{ids: lbapi.ServerGroupID}}}
+}
 
 type serverGroupResource struct{ placedResource }
 
 // Metadata names the resource type.
 func (r *serverGroupResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_server_group"
+}
+
+// importedKey marks a group, in what Terraform keeps for the provider, that was imported and not read since.
+const importedKey = "imported"
+
+// ImportState also has the next read show all servers: whether the configuration lists them is not known yet.
+func (r *serverGroupResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	r.placedResource.ImportState(ctx, req, resp)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, importedKey, []byte("true"))...)
+}
+
+// ModifyPlan also notes who says which servers the group has, and tells when that is the group no longer.
+func (r *serverGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.placedResource.ModifyPlan(ctx, req, resp)
+	if resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || r.api == nil {
+		return
+	}
+	var plan, state serverGroupModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	}
+	if resp.Diagnostics.HasError() || plan.ID.IsUnknown() {
+		return
+	}
+	switch listed := len(state.Servers.Elements()); {
+	case plan.Servers.IsUnknown():
+	case !plan.Servers.IsNull():
+		r.api.members.list(plan.ID.ValueString(), &resp.Diagnostics)
+	case listed > 0:
+		resp.Diagnostics.AddAttributeWarning(path.Root("servers"), "Servers stay registered", fmt.Sprintf(
+			"Server group %q (%s) no longer lists its servers. The %d that it has stay in it and take traffic; alb_server resources can take "+
+				"them over by import. To remove them, write \"servers = {}\".", plan.Name.ValueString(), plan.ID.ValueString(), listed))
+	}
 }
 
 // Create makes the group, then registers its servers.
@@ -40,7 +77,7 @@ func (r *serverGroupResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
 	groupType := lbapi.ServerGroupType(plan.Type.ValueString())
@@ -57,7 +94,11 @@ func (r *serverGroupResource) Create(ctx context.Context, req resource.CreateReq
 	servers := plan.Servers
 	plan.ID, plan.Servers = types.StringValue(id), types.MapNull(serverType())
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
-	r.change(ctx, id, changeTo(wanted, nil), &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
+	if !servers.IsNull() {
+		r.api.members.list(id, &resp.Diagnostics)
+		r.change(ctx, id, changeTo(wanted, nil), &resp.Diagnostics)
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -70,6 +111,7 @@ func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	timeout, diags := state.Timeouts.Read(ctx, defaultTimeout)
 	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{state.ID})...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -84,6 +126,14 @@ func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest
 	if err != nil {
 		r.api.addReadError(&resp.Diagnostics, "Server group not read", err, attributesOf(lbapi.ServerGroupTerms()))
 		return
+	}
+	imported, found := req.Private.GetKey(ctx, importedKey)
+	resp.Diagnostics.Append(found...)
+	if string(imported) == "true" {
+		if len(group.Servers) > 0 {
+			state.Servers = types.MapUnknown(serverType())
+		}
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, importedKey, []byte("false"))...)
 	}
 	state.read(ctx, group, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -117,18 +167,14 @@ func (r *serverGroupResource) Update(ctx context.Context, req resource.UpdateReq
 			return
 		}
 	}
-	if !plan.Servers.Equal(state.Servers) {
-		group, err := r.api.ServerGroup(ctx, id)
-		if err != nil {
-			addCallError(&resp.Diagnostics, "Servers not updated", err, attributesOf(lbapi.ServerGroupTerms()))
-			return
-		}
-		r.change(ctx, id, changeTo(wanted, group.Servers), &resp.Diagnostics)
+	if !plan.Servers.IsNull() && !plan.Servers.Equal(state.Servers) {
+		r.list(ctx, id, wanted, &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return // the next refresh shows how far it came
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 }
 
 // Delete removes the group with its servers.
@@ -139,6 +185,23 @@ func (r *serverGroupResource) Delete(ctx context.Context, req resource.DeleteReq
 		return
 	}
 	r.delete(ctx, state.baseModel, state.Timeouts, "Server group", r.api.DeleteServerGroup, &resp.Diagnostics)
+}
+
+// list makes the servers of a group those that are wanted.
+func (r *serverGroupResource) list(ctx context.Context, groupID string, wanted map[string]server, diags *diag.Diagnostics) {
+	changing := r.api.members.changing(groupID)
+	changing.Lock()
+	defer changing.Unlock()
+	r.api.members.list(groupID, diags)
+	if diags.HasError() {
+		return
+	}
+	group, err := r.api.ServerGroup(ctx, groupID)
+	if err != nil {
+		addCallError(diags, "Servers not updated", err, attributesOf(lbapi.ServerGroupTerms()))
+		return
+	}
+	r.change(ctx, groupID, changeTo(wanted, group.Servers), diags)
 }
 
 // change carries a change out: servers come before others go, so that the group never has fewer than before and after.

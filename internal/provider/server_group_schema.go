@@ -35,10 +35,11 @@ func (r *serverGroupResource) Schema(ctx context.Context, _ resource.SchemaReque
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"servers": schema.MapNestedAttribute{
-				MarkdownDescription: "The servers of the group, all of them: one that is registered by other means is removed. The keys are " +
-					"names of your own choice, which the API does not know; a server is known by its address or instance and its port, so " +
-					"a new key for the same server changes nothing. After an import the keys are `address:port`, or `address` alone for a " +
-					"server without a port of its own.",
+				MarkdownDescription: "The servers of the group, all of them: one that is registered by other means is removed, and `{}` means " +
+					"none. Left out, which servers there are is not this resource's concern but that of [alb_server](server.md) resources " +
+					"or of others; those that are there stay. The keys are names of your own choice, which the API does not know; a " +
+					"server is known by its address or instance and its port, so a new key for the same server changes nothing. After an " +
+					"import the keys are `address:port`, or `address` alone for a server without a port of its own.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: serverAttributeSchemas()},
 			},
@@ -98,10 +99,7 @@ func (r *serverGroupResource) ValidateConfig(ctx context.Context, req resource.V
 		if groupType == lbapi.GroupOfAddresses || groupType == lbapi.GroupOfInstances {
 			one.validate(name, groupType, &resp.Diagnostics)
 		}
-		if !one.InstanceType.IsNull() && one.InstanceID.IsNull() {
-			resp.Diagnostics.AddAttributeError(serverPath(name, "instance_type"), "Invalid combination",
-				fmt.Sprintf("Attribute \"%s\" says what an instance is, and the server has no \"instance_id\".", serverPath(name, "instance_type")))
-		}
+		one.validateInstanceType(serverPath(name, "instance_type"), &resp.Diagnostics)
 	}
 	for name, element := range config.Servers.Elements() {
 		if element.IsNull() {
@@ -131,6 +129,13 @@ func (m serverModel) validate(name string, groupType lbapi.ServerGroupType, diag
 	if diags.ErrorsCount() == count && value.IsNull() {
 		diags.AddAttributeError(path.Root("servers").AtMapKey(name), "Missing value",
 			fmt.Sprintf("Attribute \"%s\" must be set when \"type\" is %q.", serverPath(name, needed), groupType))
+	}
+}
+
+func (m serverModel) validateInstanceType(at path.Path, diags *diag.Diagnostics) {
+	if !m.InstanceType.IsNull() && m.InstanceID.IsNull() {
+		diags.AddAttributeError(at, "Invalid combination",
+			fmt.Sprintf("Attribute \"%s\" says what an instance is, and the server has no \"instance_id\".", at))
 	}
 }
 

@@ -112,14 +112,7 @@ func changeTo(wanted map[string]server, registered []lbapi.Server) change {
 			c.registerNames = append(c.registerNames, name)
 			continue
 		}
-		update := lbapi.UpdateServer{ID: &is.ID}
-		if is.Port != want.port {
-			update.Port = &want.port
-		}
-		if is.Weight != want.weight {
-			update.Weight = &want.weight
-		}
-		if update.Port != nil || update.Weight != nil {
+		if update, differs := updateTo(want, is); differs {
 			c.update = append(c.update, update)
 			c.updateNames = append(c.updateNames, name)
 		}
@@ -128,6 +121,18 @@ func changeTo(wanted map[string]server, registered []lbapi.Server) change {
 		c.deregister = append(c.deregister, s.ID)
 	}
 	return c
+}
+
+// updateTo is what makes a registered server of the same host the one that is wanted, if anything.
+func updateTo(want server, is lbapi.Server) (update lbapi.UpdateServer, differs bool) {
+	update.ID = &is.ID
+	if is.Port != want.port {
+		update.Port = &want.port
+	}
+	if is.Weight != want.weight {
+		update.Weight = &want.weight
+	}
+	return update, update.Port != nil || update.Weight != nil
 }
 
 func registration(s server) lbapi.RegisterServer {

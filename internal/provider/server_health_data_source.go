@@ -52,7 +52,7 @@ func (d *serverHealthDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 			"backend_service_id": schema.StringAttribute{
 				MarkdownDescription: "Backend service whose checks are asked.",
 				Required:            true,
-				Validators:          []validator.String{givenRule()},
+				Validators:          []validator.String{idRule(lbapi.BackendServiceID)},
 			},
 			"healthy_servers": shownNumber("How many servers are `healthy`."),
 			"servers": schema.ListNestedAttribute{

@@ -42,6 +42,9 @@ func readSettings(model providerModel, diags *diag.Diagnostics) settings {
 	if s.endpoint != "" {
 		read.judge("endpoint", invalidEndpoint(s.endpoint))
 	}
+	if s.loadBalancerID != "" {
+		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.loadBalancerID))
+	}
 	if text := read.text("request_timeout", model.RequestTimeout, model.RequestTimeout.ValueString(), optional); text != "" {
 		if reason := invalidDuration(text); reason != "" {
 			read.judge("request_timeout", reason)

@@ -15,7 +15,7 @@ func setEnvironment(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
 		"ALB_ENDPOINT": "http://127.0.0.1:9080", "ALB_REGION": "local", "ALB_ACCESS_KEY": "AK", "ALB_SECRET_KEY": "SK",
-		"ALB_LOAD_BALANCER_ID": "alb-1", "ALB_REQUEST_TIMEOUT": "1m30s", "ALB_MAX_RETRIES": "0",
+		"ALB_LOAD_BALANCER_ID": "alb-a2b3c4d5e6", "ALB_REQUEST_TIMEOUT": "1m30s", "ALB_MAX_RETRIES": "0",
 	} {
 		t.Setenv(name, value)
 	}
@@ -26,7 +26,7 @@ func TestSettingsComeFromTheEnvironmentWhereTheConfigurationIsSilent(t *testing.
 	var diags diag.Diagnostics
 	got := readSettings(providerModel{}, &diags)
 	want := settings{
-		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", loadBalancerID: "alb-1",
+		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", loadBalancerID: "alb-a2b3c4d5e6",
 		requestTimeout: 90 * time.Second, maxRetries: 0,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || diags.HasError() {

@@ -23,9 +23,10 @@ type invalid struct {
 }
 
 const (
-	goodBackend  = "name = \"web\"\nprotocol = \"http\"\nport = 80\n"
-	tcpBackend   = "name = \"web\"\nprotocol = \"tcp\"\nport = 80\n"
-	goodListener = "name = \"web\"\nprotocol = \"http\"\nport = 80\nbackend_service_id = \"backend-1\"\n"
+	goodBackend       = "name = \"web\"\nprotocol = \"http\"\nport = 80\n"
+	tcpBackend        = "name = \"web\"\nprotocol = \"tcp\"\nport = 80\n"
+	ownServerOfAGroup = "server_group_id = \"tg-a2b3c4d5e6\"\n"
+	goodListener      = "name = \"web\"\nprotocol = \"http\"\nport = 80\nbackend_service_id = \"backend-a2b3c4d5e6\"\n"
 )
 
 func invalidConfigurations() map[string]invalid {
@@ -54,12 +55,31 @@ func invalidConfigurations() map[string]invalid {
 		"proxy_protocol_http": {"backend_service", goodBackend + "proxy_protocol = true", []string{
 			`Attribute "proxy_protocol" cannot be enabled when "protocol" is "http"; only "tcp" sends the PROXY protocol.`,
 		}},
-		"wait_without_check": {"backend_service", goodBackend + "server_group_id = \"tg-1\"\nwait_for_healthy = 1\nhealth_check = { enabled = false }", []string{
+		"wait_without_check": {"backend_service", goodBackend + "server_group_id = \"tg-a2b3c4d5e6\"\nwait_for_healthy = 1\nhealth_check = { enabled = false }", []string{
 			`Attribute "wait_for_healthy" cannot be set when "health_check.enabled" is false; only a check finds a server healthy.`,
 		}},
 		"wait_without_group": {"backend_service", goodBackend + "wait_for_healthy = 0", []string{
 			`Attribute "wait_for_healthy" cannot be set without "server_group_id"; there is no server to wait for.`,
 			`Attribute "wait_for_healthy" must be 1 to 10000 servers, got 0.`,
+		}},
+		"another_kinds_id": {"listener", "name = \"web\"\nprotocol = \"http\"\nport = 80\nbackend_service_id = \"tg-a2b3c4d5e6\"", []string{
+			`Attribute "backend_service_id" must be the id of a backend service, "backend-" and 10 characters of a to z and 2 to 7, got "tg-a2b3c4d5e6".`,
+		}},
+		"a_verb_in_an_id": {"backend_service", goodBackend + "server_group_id = \"tg-a2b3c4d5e6:describeTargets\"", []string{
+			`Attribute "server_group_id" must be the id of a server group, "tg-" and 10 characters of a to z and 2 to 7, got "tg-a2b3c4d5e6:describeTargets".`,
+		}},
+		"server_named_twice": {"server", ownServerOfAGroup + "address = \"10.0.0.1\"\ninstance_id = \"vm-1\"", []string{
+			`Exactly one of "address" and "instance_id" must be set, by the "type" of the server group.`,
+		}},
+		"server_without_name": {"server", ownServerOfAGroup + "instance_type = \"vm\"", []string{
+			`Attribute "instance_type" says what an instance is, and the server has no "instance_id".`,
+			`Exactly one of "address" and "instance_id" must be set, by the "type" of the server group.`,
+		}},
+		"server_ranges": {"server", "server_group_id = \"web\"\naddress = \"www\"\nport = 65536\nweight = 101", []string{
+			`Attribute "address" must be an IPv4 or IPv6 address, got "www".`,
+			`Attribute "port" must be 0 to 65535, got 65536.`,
+			`Attribute "server_group_id" must be the id of a server group, "tg-" and 10 characters of a to z and 2 to 7, got "web".`,
+			`Attribute "weight" must be 0 to 100, got 101.`,
 		}},
 		"check_path_tcp": {"backend_service", goodBackend + "health_check = { protocol = \"tcp\", path = \"/health\" }", []string{
 			`Attribute "health_check.path" cannot be set when "health_check.protocol" is "tcp"; only "http" sends a request.`,
@@ -93,7 +113,7 @@ func invalidConfigurations() map[string]invalid {
 			`Attribute "scheduler" must be one of "weighted_round_robin", "source_ip", "weighted_least_connections", got "random".`,
 		}},
 		"listener_words_and_numbers": {"listener", "name = \"web\"\nprotocol = \"udp\"\nport = 65536\nidle_timeout = 0\nbackend_service_id = \"\"", []string{
-			`Attribute "backend_service_id" must not be empty.`,
+			`Attribute "backend_service_id" must be the id of a backend service, "backend-" and 10 characters of a to z and 2 to 7, got "".`,
 			`Attribute "idle_timeout" must be 1 to 86400 seconds, got 0.`,
 			`Attribute "port" must be 1 to 65535, got 65536.`,
 			`Attribute "protocol" must be one of "http", "https", "tcp", "tls", got "udp".`,
@@ -215,6 +235,17 @@ resource "alb_listener" "all" {
   backend_service_id = alb_backend_service.all.id
   idle_timeout       = var.number
   enabled            = var.flag
+}
+resource "alb_server" "address" {
+  server_group_id = var.word
+  address         = var.word
+  port            = var.number
+  weight          = var.number
+}
+resource "alb_server" "instance" {
+  server_group_id = var.word
+  instance_id     = var.word
+  instance_type   = var.word
 }
 `); len(found) > 0 {
 		t.Errorf("refused: %+v", found)

@@ -51,6 +51,9 @@ func wordRule(words []string) stringRule {
 	}}
 }
 
+// idRule judges an id by the form of its kind.
+func idRule(form lbapi.IDForm) stringRule { return stringRule{form.Rule(), form.Invalid} }
+
 // givenRule refuses the empty text, which is neither an id nor left out.
 func givenRule() stringRule {
 	return stringRule{"not empty", func(text string) string {

@@ -12,9 +12,9 @@ import (
 // pageSize is the largest page that the API gives.
 const pageSize = 100
 
-// list reads all pages of a collection, narrowed by filters. Objects that come and go meanwhile may be missed, as with any paged listing.
+// list reads all pages of the listing at a path, narrowed by filters. Objects that come and go meanwhile may be missed, as with any paged listing.
 func list[P, T any](
-	ctx context.Context, c *Client, operation string, of lbapi.Collection, filters []lbapi.Filter, open func(P) ([]T, int),
+	ctx context.Context, c *Client, operation, path string, filters []lbapi.Filter, open func(P) ([]T, int),
 ) ([]T, error) {
 	var all []T
 	for page := 1; ; page++ {
@@ -23,7 +23,7 @@ func list[P, T any](
 		answer, err := do[P](ctx, c, request{
 			operation: operation,
 			method:    http.MethodGet,
-			path:      of.Path(c.config.Region),
+			path:      path,
 			query:     query,
 		})
 		if err != nil {

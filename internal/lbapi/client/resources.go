@@ -10,7 +10,7 @@ import (
 
 // LoadBalancers lists the load balancers of the region that pass all filters.
 func (c *Client) LoadBalancers(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.LoadBalancer, error) {
-	return list(ctx, c, "list load balancers", lbapi.LoadBalancers, filters,
+	return list(ctx, c, "list load balancers", lbapi.LoadBalancers.Path(c.config.Region), filters,
 		func(page lbapi.LoadBalancerList) ([]lbapi.LoadBalancer, int) {
 			return page.LoadBalancers, page.TotalCount
 		})
@@ -40,7 +40,7 @@ func (c *Client) DeleteLoadBalancer(ctx context.Context, id string) error {
 
 // Listeners lists the listeners of the region that pass all filters.
 func (c *Client) Listeners(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.Listener, error) {
-	return list(ctx, c, "list listeners", lbapi.Listeners, filters,
+	return list(ctx, c, "list listeners", lbapi.Listeners.Path(c.config.Region), filters,
 		func(page lbapi.ListenerList) ([]lbapi.Listener, int) { return page.Listeners, page.TotalCount })
 }
 
@@ -68,7 +68,7 @@ func (c *Client) DeleteListener(ctx context.Context, id string) error {
 
 // BackendServices lists the backend services of the region that pass all filters.
 func (c *Client) BackendServices(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.BackendService, error) {
-	return list(ctx, c, "list backend services", lbapi.BackendServices, filters,
+	return list(ctx, c, "list backend services", lbapi.BackendServices.Path(c.config.Region), filters,
 		func(page lbapi.BackendServiceList) ([]lbapi.BackendService, int) {
 			return page.BackendServices, page.TotalCount
 		})
@@ -108,7 +108,7 @@ func (c *Client) ServerHealth(ctx context.Context, backendServiceID string) ([]l
 
 // ServerGroups lists the server groups of the region that pass all filters.
 func (c *Client) ServerGroups(ctx context.Context, filters ...lbapi.Filter) ([]lbapi.ServerGroup, error) {
-	return list(ctx, c, "list server groups", lbapi.ServerGroups, filters,
+	return list(ctx, c, "list server groups", lbapi.ServerGroups.Path(c.config.Region), filters,
 		func(page lbapi.ServerGroupList) ([]lbapi.ServerGroup, int) { return page.ServerGroups, page.TotalCount })
 }
 
@@ -137,6 +137,28 @@ func (c *Client) DeleteServerGroup(ctx context.Context, id string) error {
 // RegisterServers adds servers to a group, all or none.
 func (c *Client) RegisterServers(ctx context.Context, groupID string, servers []lbapi.RegisterServer) error {
 	return c.serversVerb(ctx, groupID, lbapi.VerbRegisterServers, "register servers in", lbapi.RegisterServers{Servers: servers})
+}
+
+// RegisterServer adds one server to a group and returns its id, or "" where the API does not tell it: the published answer is
+// empty, and lbserver's names the ids.
+func (c *Client) RegisterServer(ctx context.Context, groupID string, server lbapi.RegisterServer) (string, error) {
+	registered, err := do[lbapi.ServersRegistered](ctx, c, request{
+		operation: fmt.Sprintf("register a server in server group %q", groupID),
+		method:    http.MethodPost,
+		path:      lbapi.ServerGroups.VerbPath(c.config.Region, groupID, lbapi.VerbRegisterServers),
+		body:      lbapi.RegisterServers{Servers: []lbapi.RegisterServer{server}},
+	})
+	if err != nil || len(registered.IDs) != 1 {
+		return "", err
+	}
+	return registered.IDs[0], nil
+}
+
+// Servers lists the servers of a group that pass all filters.
+func (c *Client) Servers(ctx context.Context, groupID string, filters ...lbapi.Filter) ([]lbapi.Server, error) {
+	return list(ctx, c, fmt.Sprintf("list servers of server group %q", groupID),
+		lbapi.ServerGroups.VerbPath(c.config.Region, groupID, lbapi.VerbDescribeServers), filters,
+		func(page lbapi.ServerList) ([]lbapi.Server, int) { return page.Servers, page.TotalCount })
 }
 
 // UpdateServers changes port and weight of servers in place, all or none.

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-)
 
-// idLength is the number of base32 characters after an id's prefix (api.md,
-// "Envelope").
-const idLength = 10
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+)
 
 // ids makes the ids of objects.
 type ids struct{ random io.Reader }
@@ -17,12 +15,12 @@ type ids struct{ random io.Reader }
 // next returns a new id that is not taken. It fails only with its source of
 // randomness.
 func (i ids) next(prefix string, taken func(id string) bool) (string, error) {
-	bytes := make([]byte, (idLength*5+7)/8) // 5 bits a character
+	bytes := make([]byte, (lbapi.IDLength*5+7)/8) // 5 bits a character
 	for {
 		if _, err := io.ReadFull(i.random, bytes); err != nil {
 			return "", fmt.Errorf("make an id: %w", err)
 		}
-		id := prefix + strings.ToLower(base32.StdEncoding.EncodeToString(bytes))[:idLength]
+		id := prefix + strings.ToLower(base32.StdEncoding.EncodeToString(bytes))[:lbapi.IDLength]
 		if !taken(id) {
 			return id, nil
 		}

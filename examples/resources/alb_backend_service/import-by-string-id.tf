@@ -1,0 +1,4 @@
+import {
+  to = alb_backend_service.web
+  id = "backend-a2b3c4d5e6"
+}

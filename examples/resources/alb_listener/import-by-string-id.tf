@@ -1,0 +1,4 @@
+import {
+  to = alb_listener.web
+  id = "listener-a2b3c4d5e6"
+}

@@ -1,0 +1,4 @@
+import {
+  to = alb_load_balancer.edge
+  id = "alb-a2b3c4d5e6"
+}

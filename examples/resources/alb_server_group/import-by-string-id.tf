@@ -1,0 +1,4 @@
+import {
+  to = alb_server_group.web
+  id = "tg-a2b3c4d5e6"
+}
