@@ -49,6 +49,21 @@ func (l *LoadBalancer) Violations() []Detail {
 	return found
 }
 
+// Quota is how many objects of a kind there are, and may be.
+type Quota struct {
+	Used  int `json:"used"`
+	Limit int `json:"limit"`
+}
+
+// LoadBalancerQuotas are the quotas of what is on one load balancer.
+type LoadBalancerQuotas struct {
+	Listeners       Quota `json:"listeners"`
+	BackendServices Quota `json:"backends"`
+	ServerGroups    Quota `json:"targetGroups"`
+	// ServersPerGroup is how many servers each server group may have.
+	ServersPerGroup int `json:"targetsPerGroup"`
+}
+
 // Results of the calls on load balancers.
 type (
 	// LoadBalancerCreated answers a creation.
@@ -58,10 +73,14 @@ type (
 	// LoadBalancerResult answers a read.
 	LoadBalancerResult struct {
 		LoadBalancer LoadBalancer `json:"loadBalancer"`
+		// Quotas is an addition of lbserver.
+		Quotas *LoadBalancerQuotas `json:"quotas,omitempty"`
 	}
 	// LoadBalancerList answers a listing; TotalCount counts over all pages.
 	LoadBalancerList struct {
 		LoadBalancers []LoadBalancer `json:"loadBalancers"`
 		TotalCount    int            `json:"totalCount"`
+		// Quota is an addition of lbserver: of load balancers on this server, whatever the filters.
+		Quota *Quota `json:"quota,omitempty"`
 	}
 )

@@ -29,15 +29,22 @@ func listLoadBalancers(c *call) (any, error) {
 		"loadBalancerIds":   func(l *lbapi.LoadBalancer) string { return l.ID },
 		"loadBalancerNames": func(l *lbapi.LoadBalancer) string { return l.Name },
 	}, func(l *lbapi.LoadBalancer) string { return l.CreatedTime })
-	return lbapi.LoadBalancerList{LoadBalancers: items, TotalCount: total}, err
+	quota := &lbapi.Quota{Used: len(c.now().LoadBalancers), Limit: c.server.config.Quotas.LoadBalancers}
+	return lbapi.LoadBalancerList{LoadBalancers: items, TotalCount: total, Quota: quota}, err
 }
 
 func readLoadBalancer(c *call) (any, error) {
-	object, err := get(c, c.now().LoadBalancers, "load balancer")
+	now, limits := c.now(), c.server.config.Quotas
+	object, err := get(c, now.LoadBalancers, "load balancer")
 	if err != nil {
 		return nil, err
 	}
-	return lbapi.LoadBalancerResult{LoadBalancer: *object}, nil
+	return lbapi.LoadBalancerResult{LoadBalancer: *object, Quotas: &lbapi.LoadBalancerQuotas{
+		Listeners:       lbapi.Quota{Used: len(listenersOn(now, object.ID)), Limit: limits.Listeners},
+		BackendServices: lbapi.Quota{Used: len(backendServicesOn(now, object.ID)), Limit: limits.BackendServices},
+		ServerGroups:    lbapi.Quota{Used: len(serverGroupsOn(now, object.ID)), Limit: limits.ServerGroups},
+		ServersPerGroup: limits.Servers,
+	}}, nil
 }
 
 func createLoadBalancer(c *call, change *change) (any, error) {

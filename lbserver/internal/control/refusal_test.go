@@ -334,3 +334,18 @@ func TestQuotas(t *testing.T) {
 		expect(t, quota, "targetSpecs", "0 of 2 servers")
 	a.must("POST", register, servers(`{"type":"ip","ipAddress":"10.0.0.1"},{"type":"ip","ipAddress":"10.0.0.2"}`))
 }
+
+func TestQuotasCanBeRead(t *testing.T) {
+	a := newAPI(t)
+	a.fixture()
+	second := a.create("loadBalancers", `{"loadBalancerName":"second"}`)
+	quota := func(used, limit float64) map[string]any { return map[string]any{"used": used, "limit": limit} }
+	for id, used := range map[string]float64{a.alb: 1, second: 0} {
+		got := a.must("GET", base+"loadBalancers/"+id, "")
+		expectFields(t, got["quotas"], map[string]any{
+			"listeners": quota(used, 20), "backends": quota(used, 20), "targetGroups": quota(used, 20), "targetsPerGroup": 100.0,
+		})
+	}
+	list := a.must("GET", base+"loadBalancers?filters.1.name=loadBalancerIds&filters.1.values.1="+second, "")
+	expectFields(t, list["quota"], quota(2, 5))
+}
