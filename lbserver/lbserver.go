@@ -169,6 +169,7 @@ func (s *Server) serveHTTP() error {
 		Listeners:       s.node.proxy.Listeners,
 		Services:        s.node.services.Services,
 		DroppedLogLines: s.node.accessLog.Dropped,
+		Now:             time.Now,
 		Version:         s.config.Version,
 		Log:             s.log,
 	})

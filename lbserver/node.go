@@ -13,6 +13,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -131,6 +132,21 @@ func (n *node) Verdicts(backendServiceID string) map[string]control.Verdict {
 		verdicts[endpoint.ID] = found
 	}
 	return verdicts
+}
+
+// Sessions counts the sessions that persistence keeps on the servers of a backend service, by server id; nil while it is off.
+func (n *node) Sessions(backendServiceID string) map[string]lbapi.SessionCount {
+	live, ok := n.services.Service(backendServiceID)
+	if !ok || live.Eligible().Cookie == nil {
+		return nil
+	}
+	counts, now := map[string]lbapi.SessionCount{}, time.Now()
+	for _, endpoint := range live.Eligible().Endpoints {
+		counts[endpoint.ID] = lbapi.SessionCount{
+			Count: endpoint.Sessions.Count(now), Window: int(sessions.Window / time.Second),
+		}
+	}
+	return counts
 }
 
 // ready says which enabled listeners take no traffic.

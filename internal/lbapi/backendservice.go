@@ -130,6 +130,15 @@ type ServerHealth struct {
 	Weight        int             `json:"weight"`
 	Status        HealthStatus    `json:"status"`
 	Reason        UnhealthyReason `json:"unhealthReason,omitzero"`
+	// Sessions is an addition of lbserver; nil while session persistence is off, and from servers that don't count.
+	Sessions *SessionCount `json:"sessions,omitempty"`
+}
+
+// SessionCount is how many sessions persistence has kept on a server of late. It is an estimate.
+type SessionCount struct {
+	Count int `json:"count"` // seen within the window
+	// Window is in seconds. A count reaches back that far, and up to a minute more.
+	Window int `json:"windowSeconds"`
 }
 
 // HealthStatus is a verdict.

@@ -28,6 +28,22 @@ func (c *Client) LoadBalancer(ctx context.Context, id string) (lbapi.LoadBalance
 	return read.LoadBalancer, err
 }
 
+// LoadBalancerQuota tells how many load balancers the region has and may have; nil where the API does not say.
+func (c *Client) LoadBalancerQuota(ctx context.Context) (*lbapi.Quota, error) {
+	page, err := do[lbapi.LoadBalancerList](ctx, c, request{
+		operation: "read the quota of load balancers",
+		method:    http.MethodGet,
+		path:      lbapi.LoadBalancers.Path(c.config.Region),
+	})
+	return page.Quota, err
+}
+
+// LoadBalancerQuotas tells how much is on a load balancer and may be; nil where the API does not say.
+func (c *Client) LoadBalancerQuotas(ctx context.Context, id string) (*lbapi.LoadBalancerQuotas, error) {
+	read, err := object[lbapi.LoadBalancerResult](ctx, c, lbapi.LoadBalancers, "load balancer", id)
+	return read.Quotas, err
+}
+
 // PatchLoadBalancer changes a load balancer.
 func (c *Client) PatchLoadBalancer(ctx context.Context, id string, change lbapi.PatchLoadBalancer) error {
 	return patch(ctx, c, lbapi.LoadBalancers, "load balancer", id, change)

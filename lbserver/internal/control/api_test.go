@@ -47,6 +47,7 @@ type fakeNode struct {
 	prepared int // neither applied nor aborted yet
 	refuse   func(next *snapshot.Snapshot) error
 	verdicts map[string]Verdict
+	sessions map[string]lbapi.SessionCount
 }
 
 type fakePrepared struct {
@@ -67,6 +68,8 @@ func (n *fakeNode) Prepare(_ context.Context, next *snapshot.Snapshot) (Prepared
 }
 
 func (n *fakeNode) Verdicts(string) map[string]Verdict { return n.verdicts }
+
+func (n *fakeNode) Sessions(string) map[string]lbapi.SessionCount { return n.sessions }
 
 func (p *fakePrepared) Apply() { p.end(p.next) }
 func (p *fakePrepared) Abort() { p.end(nil) }

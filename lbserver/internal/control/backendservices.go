@@ -181,9 +181,13 @@ func readServerHealth(c *call) (any, error) {
 	}
 	servers := []lbapi.ServerHealth{}
 	if group := now.ServerGroupOf(object); group != nil {
-		verdicts := c.server.config.Node.Verdicts(object.ID)
+		verdicts, sessions := c.server.config.Node.Verdicts(object.ID), c.server.config.Node.Sessions(object.ID)
 		for _, server := range c.server.shown(group).Servers {
-			servers = append(servers, serverHealth(object, server, verdicts))
+			health := serverHealth(object, server, verdicts)
+			if counted, ok := sessions[server.ID]; ok {
+				health.Sessions = &counted
+			}
+			servers = append(servers, health)
 		}
 	}
 	return lbapi.ServerHealthList{Servers: servers, TotalCount: len(servers)}, nil

@@ -33,6 +33,9 @@ type Node interface {
 	// id of the server. A server that takes no traffic because its address is
 	// not known has none.
 	Verdicts(backendServiceID string) map[string]Verdict
+	// Sessions counts the sessions that persistence keeps on the servers of
+	// a backend service, by the id of the server; nil while it is off.
+	Sessions(backendServiceID string) map[string]lbapi.SessionCount
 }
 
 // Prepared is a change that can no longer fail. Exactly one of its methods is

@@ -197,11 +197,13 @@ func TestServerHealthIsTheNodes(t *testing.T) {
 	a.node.verdicts = map[string]Verdict{first: {
 		Status: lbapi.Unhealthy, Reason: lbapi.UnhealthyReason{Reason: lbapi.ConnectFailed, Detail: "connection refused"},
 	}}
+	a.node.sessions = map[string]lbapi.SessionCount{first: {Count: 0, Window: 300}}
 	got := a.must("GET", base+"backends/"+service+"/health", "")
 	want := map[string]any{"totalCount": 2.0, "targetHealths": []any{
 		map[string]any{
 			"targetGroupId": group, "ipAddress": "10.0.0.1", "type": "ip", "port": 8080.0, "weight": 10.0, "status": "unhealthy",
 			"unhealthReason": map[string]any{"reason": "CONNECT_FAILED", "detail": "connection refused"},
+			"sessions":       map[string]any{"count": 0.0, "windowSeconds": 300.0},
 		},
 		map[string]any{"targetGroupId": group, "ipAddress": "10.0.0.2", "type": "ip", "port": 81.0, "weight": 5.0, "status": "unknown"},
 	}}

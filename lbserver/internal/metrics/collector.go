@@ -77,8 +77,12 @@ func (c *collector) collectService(out chan<- prometheus.Metric, live *service.S
 	c.persistence.collect(out, float64(cookies.Expired.Load()), live.ID, "expired")
 	c.persistence.collect(out, float64(cookies.Invalid.Load()), live.ID, "invalid")
 	c.persistence.collect(out, float64(cookies.Moved.Load()), live.ID, "moved")
+	now := c.sources.Now()
 	for _, endpoint := range eligible.Endpoints {
 		c.collectServer(out, live.ID, endpoint)
+		if eligible.Cookie != nil {
+			c.serverSessions.collect(out, float64(endpoint.Sessions.Count(now)), live.ID, endpoint.ID)
+		}
 	}
 }
 

@@ -1,6 +1,13 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
+)
 
 // metric is one metric family.
 type metric struct {
@@ -48,12 +55,13 @@ type metrics struct {
 
 	serviceInfo, eligibleServers, persistence metric
 
-	serverInfo, serverState, serverStateSince, serverWeight, serverInFlight, serverRequests, serverConnectErrors,
+	serverInfo, serverState, serverStateSince, serverWeight, serverInFlight, serverSessions, serverRequests, serverConnectErrors,
 	serverResponseErrors, serverChecks, serverCheckDuration metric
 }
 
 func newMetrics() metrics {
 	const listener, backendService, server = "listener", "backend_service", "server"
+	windowMinutes := strconv.Itoa(int(sessions.Window / time.Minute))
 	return metrics{
 		buildInfo:       gauge("build_info", "Always 1; the version of lbserver and of Go.", "version", "go_version"),
 		droppedLogLines: counter("access_log_dropped_lines_total", "Access log lines lost because the disk was slow or full."),
@@ -89,8 +97,10 @@ func newMetrics() metrics {
 			"1 for the state that the health checks see a server in, 0 for the others; off: checking is off.", backendService, server, "state"),
 		serverStateSince: gauge("server_state_since_timestamp_seconds",
 			"When the server's state became what it is, in seconds since 1970.", backendService, server),
-		serverWeight:        gauge("server_weight", "Weight of the server, 0 to 100; 0 takes no new request.", backendService, server),
-		serverInFlight:      gauge("server_requests_in_flight", "Requests that the server has now.", backendService, server),
+		serverWeight:   gauge("server_weight", "Weight of the server, 0 to 100; 0 takes no new request.", backendService, server),
+		serverInFlight: gauge("server_requests_in_flight", "Requests that the server has now.", backendService, server),
+		serverSessions: gauge("server_sessions", "Sessions that persistence kept on the server, seen in the last "+
+			windowMinutes+" minutes: an estimate, while persistence is on.", backendService, server),
 		serverRequests:      counter("server_requests_total", "Requests sent to the server.", backendService, server),
 		serverConnectErrors: counter("server_connect_errors_total", "Connections to the server that could not be opened.", backendService, server),
 		serverResponseErrors: counter("server_response_errors_total",
@@ -108,7 +118,7 @@ func (m *metrics) all() []metric {
 		m.listenerInfo, m.listenerUp, m.connections, m.activeConnections, m.requests, m.inFlight, m.responses, m.aborted,
 		m.retries, m.received, m.sent,
 		m.serviceInfo, m.eligibleServers, m.persistence,
-		m.serverInfo, m.serverState, m.serverStateSince, m.serverWeight, m.serverInFlight, m.serverRequests,
+		m.serverInfo, m.serverState, m.serverStateSince, m.serverWeight, m.serverInFlight, m.serverSessions, m.serverRequests,
 		m.serverConnectErrors, m.serverResponseErrors, m.serverChecks, m.serverCheckDuration,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -29,6 +30,8 @@ type Sources struct {
 	Services func() []*service.Service
 	// DroppedLogLines counts the access log lines that were lost, as accesslog.Log does.
 	DroppedLogLines func() uint64
+	// Now is the clock by which sessions pass out of their window.
+	Now func() time.Time
 	// Version is lbserver's.
 	Version string
 	// Log takes what goes wrong in a scrape.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/metrics"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
@@ -63,6 +64,7 @@ func newRunning(t *testing.T) *running {
 		Listeners:       func() []proxy.Status { return []proxy.Status{r.listener} },
 		Services:        r.registry.Services,
 		DroppedLogLines: func() uint64 { return 7 },
+		Now:             now,
 		Version:         "1.2.3",
 		Log:             slog.New(slog.NewTextHandler(&r.reports, nil)),
 	})
@@ -192,6 +194,42 @@ alb_server_weight{backend_service="backend-1",server="target-2"} 0`), "\n")
 	l.Requests.Add(1)
 	if again := r.scrape(t); !strings.Contains(again, `alb_requests_total{listener="listener-1"} 101`) {
 		t.Error("the next scrape does not show the next request")
+	}
+}
+
+func TestSessionsAreShownWhilePersistenceIsOn(t *testing.T) {
+	r := newRunning(t)
+	endpoint := r.service().Eligible().Endpoints[0]
+	endpoint.Sessions.See(netip.MustParseAddrPort("192.0.2.1:1024"), nil, time.Time{}, time.Unix(1_790_000_000, 0))
+	if text := r.scrape(t); strings.Contains(text, "alb_server_sessions") {
+		t.Errorf("sessions are shown while persistence is off: %v", samples(text))
+	}
+	keys, err := persistence.GenerateKeys().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, group := *r.service().Eligible().Object, &lbapi.ServerGroup{ID: "tg-1", Servers: []lbapi.Server{
+		{ID: "target-1", GroupID: "tg-1", Type: lbapi.ServerAddress, Address: "10.0.0.1", Weight: 10},
+		{ID: "target-2", GroupID: "tg-1", Type: lbapi.ServerAddress, Address: "fd00::2", Port: 81, Weight: 0},
+	}}
+	object.SessionPersistence, object.Scheduler = true, lbapi.WeightedRoundRobin
+	change, err := r.registry.Prepare(&snapshot.Snapshot{
+		BackendServices: map[string]*lbapi.BackendService{object.ID: &object},
+		ServerGroups:    map[string]*lbapi.ServerGroup{"tg-1": group},
+		PersistenceKeys: keys,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change.Apply()
+	text := r.scrape(t)
+	for _, want := range []string{
+		`alb_server_sessions{backend_service="backend-1",server="target-1"} 1`,
+		`alb_server_sessions{backend_service="backend-1",server="target-2"} 0`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing in %v", want, samples(text))
+		}
 	}
 }
 
