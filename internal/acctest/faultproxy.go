@@ -54,7 +54,9 @@ type plannedFault struct {
 func StartFaultProxy(t *testing.T, endpoint string) *FaultProxy {
 	t.Helper()
 	p := &FaultProxy{transport: &http.Transport{DisableCompression: true}}
-	p.Forward(t, endpoint)
+	if err := p.Forward(endpoint); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(p)
 	p.Endpoint = server.URL
 	t.Cleanup(func() {
@@ -66,13 +68,13 @@ func StartFaultProxy(t *testing.T, endpoint string) *FaultProxy {
 }
 
 // Forward sets the endpoint behind the proxy.
-func (p *FaultProxy) Forward(t *testing.T, endpoint string) {
-	t.Helper()
+func (p *FaultProxy) Forward(endpoint string) error {
 	upstream, err := url.Parse(endpoint)
 	if err != nil {
-		t.Fatal(err)
+		return fmt.Errorf("the endpoint behind the proxy: %w", err)
 	}
 	p.upstream.Store(upstream)
+	return nil
 }
 
 // On plans a fault for the next calls, so many times, whose method and path match an expression, such as
@@ -240,22 +242,8 @@ func HTML(status int) Fault {
 	}
 }
 
-// Delay lets a call pass after a while.
-func Delay(by time.Duration) Fault {
-	return func(e *Exchange) {
-		timer := time.NewTimer(by)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			Pass(e)
-		case <-e.Request.Context().Done():
-			e.Cut()
-		}
-	}
-}
-
-// Hold lets the server do what it is asked, tells held of it, and answers once release is closed.
-func Hold(held chan<- struct{}, release <-chan struct{}) Fault {
+// Hold lets the server do what it is asked and tells held of it. Once release is closed, the answer comes to its end.
+func Hold(held chan<- struct{}, release <-chan struct{}, end func(*Exchange, *Answer)) Fault {
 	return func(e *Exchange) {
 		answer := e.Ask()
 		select {
@@ -263,6 +251,12 @@ func Hold(held chan<- struct{}, release <-chan struct{}) Fault {
 		case <-release:
 		}
 		<-release
-		e.Deliver(answer)
+		end(e, answer)
 	}
 }
+
+// Deliver is an end of Hold: the answer arrives.
+func Deliver(e *Exchange, answer *Answer) { e.Deliver(answer) }
+
+// Lose is an end of Hold: the answer does not arrive.
+func Lose(e *Exchange, _ *Answer) { e.Cut() }

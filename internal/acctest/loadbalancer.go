@@ -2,9 +2,11 @@ package acctest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +26,9 @@ type LoadBalancer struct {
 	*client.Client
 	Server *lbservertest.LoadBalancer
 
-	t       *testing.T
-	through string // the endpoint that configurations name
+	t                    *testing.T
+	through              string // the endpoint that configurations name
+	accessKey, secretKey string
 }
 
 // Start runs an lbserver until the test ends. Each has an address of its own to listen on, so tests run side by side.
@@ -41,7 +44,7 @@ func Start(t *testing.T, change ...func(*lbserver.Config)) *LoadBalancer {
 		t.Fatalf("connect to lbserver: %v", err)
 	}
 	t.Cleanup(api.Close)
-	return &LoadBalancer{Client: api, Server: server, t: t, through: server.Endpoint}
+	return &LoadBalancer{Client: api, Server: server, t: t, through: server.Endpoint, accessKey: accessKey, secretKey: secretKey}
 }
 
 // Behind returns the same load balancer with a fault proxy in front: its configurations go through that, its own calls don't.
@@ -55,28 +58,38 @@ func (l *LoadBalancer) Behind() (*LoadBalancer, *FaultProxy) {
 
 // Holds is a check of how many objects there are in all; servers are those of all groups.
 func (l *LoadBalancer) Holds(listeners, backendServices, serverGroups, servers int) error {
-	ctx := context.WithoutCancel(l.t.Context()) // also asked when the test is over
-	doors, err := l.Listeners(ctx)
-	if err != nil {
-		return err
-	}
-	services, err := l.BackendServices(ctx)
-	if err != nil {
-		return err
-	}
-	groups, err := l.ServerGroups(ctx)
-	if err != nil {
-		return err
-	}
-	behind := 0
-	for _, group := range groups {
-		behind += len(group.Servers)
-	}
-	got := [...]int{len(doors), len(services), len(groups), behind}
-	if want := [...]int{listeners, backendServices, serverGroups, servers}; got != want {
+	got, _, err := l.objects()
+	if want := [...]int{listeners, backendServices, serverGroups, servers}; err == nil && got != want {
 		return fmt.Errorf("listeners, backend services, server groups and servers are %d in number, want %d", got, want)
 	}
-	return nil
+	return err
+}
+
+// IDs lists the ids of all listeners, backend services and server groups, in order.
+func (l *LoadBalancer) IDs() ([]string, error) {
+	_, ids, err := l.objects()
+	slices.Sort(ids)
+	return ids, err
+}
+
+// objects counts the listeners, backend services, server groups and servers, and lists the ids of the first three.
+func (l *LoadBalancer) objects() (counts [4]int, ids []string, err error) {
+	ctx := context.WithoutCancel(l.t.Context()) // also asked when the test is over
+	listeners, listenersErr := l.Listeners(ctx)
+	services, servicesErr := l.BackendServices(ctx)
+	groups, groupsErr := l.ServerGroups(ctx)
+	counts = [...]int{len(listeners), len(services), len(groups), 0}
+	for _, listener := range listeners {
+		ids = append(ids, listener.ID)
+	}
+	for _, service := range services {
+		ids = append(ids, service.ID)
+	}
+	for _, group := range groups {
+		ids = append(ids, group.ID)
+		counts[3] += len(group.Servers)
+	}
+	return counts, ids, errors.Join(listenersErr, servicesErr, groupsErr)
 }
 
 // DeleteElsewhere deletes the object at a path of the API behind everybody's back.
@@ -103,9 +116,8 @@ func (l *LoadBalancer) URL(port int) string { return l.Server.URL(port) }
 // Configuration is a Terraform configuration: the provider, pointed at this load balancer, and the resources. Extra lines go
 // into the provider block.
 func (l *LoadBalancer) Configuration(resources string, extra ...string) string {
-	accessKey, secretKey := l.Server.Credentials()
 	return fmt.Sprintf("provider \"alb\" {\n  endpoint = %q\n  region = %q\n  access_key = %q\n  secret_key = %q\n  %s\n}\n\n%s",
-		l.through, l.Region(), accessKey, secretKey, strings.Join(extra, "\n  "), resources)
+		l.through, l.Region(), l.accessKey, l.secretKey, strings.Join(extra, "\n  "), resources)
 }
 
 // SampleServer starts a web server to put behind the load balancer; it ends with the test at the latest. The element is its

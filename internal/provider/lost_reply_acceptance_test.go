@@ -92,7 +92,7 @@ func TestWhatIsMadeAsTheTimeoutEndsIsInTheState(t *testing.T) {
 	spoiled, proxy := lb.Behind()
 	answer := make(chan struct{})
 	t.Cleanup(func() { close(answer) })
-	proxy.On("^POST .*/targetGroups/$", 1, acctest.Hold(make(chan struct{}, 1), answer))
+	proxy.On("^POST .*/targetGroups/$", 1, acctest.Hold(make(chan struct{}, 1), answer, acctest.Deliver))
 	configuration := spoiled.Configuration(fmt.Sprintf(oneGroup, "timeouts = { create = \"1s\" }"))
 	began := time.Now()
 	acctest.Run(t,

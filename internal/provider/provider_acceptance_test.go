@@ -2,9 +2,6 @@ package provider_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +13,6 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
 const oneGroup = "resource \"alb_server_group\" \"web\" {\n  name = \"web\"\n  %s\n}\n"
@@ -104,29 +100,5 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 				ExpectError: inWords(test.want),
 			})
 		})
-	}
-}
-
-func TestTheLogShowsCallsAndNoSecret(t *testing.T) {
-	t.Parallel()
-	lb := acctest.Start(t)
-	_, secretKey := lb.Server.Credentials()
-	dir := t.TempDir()
-	head := fmt.Sprintf("terraform {\n  required_providers {\n    alb = {\n      source = %q\n    }\n  }\n}\n", provider.Address)
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(head+lb.Configuration(fmt.Sprintf(oneGroup, ""))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), acctest.Terraform(), "apply", "-auto-approve", "-no-color")
-	command.Dir, command.Env = dir, append(acctest.BuildProvider(t), "TF_LOG_PROVIDER=TRACE")
-	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("terraform apply: %v\n%s", err, output)
-	}
-	log := string(output)
-	if !strings.Contains(log, "Called the control API") || !strings.Contains(log, `operation="create server group \"web\""`) {
-		t.Errorf("the log does not show the calls:\n%s", log)
-	}
-	if strings.Contains(log, secretKey) {
-		t.Error("the log holds the secret key")
 	}
 }
