@@ -3,6 +3,7 @@ package provider_test
 import (
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,9 +74,7 @@ func showNoSecret(t *testing.T, environment []string) {
 	}
 
 	printed["lbserver's log"] = serverLog.String()
-	for name, text := range left(t, w.Dir) {
-		printed[name] = text
-	}
+	maps.Copy(printed, left(t, w.Dir))
 	if _, ok := printed["terraform.tfstate"]; !ok {
 		t.Error("there is no state")
 	}
