@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"go.uber.org/goleak"
 
 	"github.com/alb-project/terraform-provider-alb/internal/provider"
@@ -70,7 +72,7 @@ func Terraform() string { return os.Getenv(terraformPath) }
 // Run runs the steps of one test against the provider of this module.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
-	run(t, nil, steps)
+	run(t, resource.TestCase{Steps: steps})
 }
 
 // RunToFailure runs the steps of one test and returns what Terraform said in those that failed, one text each. Steps that
@@ -78,24 +80,27 @@ func Run(t *testing.T, steps ...resource.TestStep) {
 func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 	t.Helper()
 	var failures []string
-	run(t, func(err error) error {
+	run(t, resource.TestCase{Steps: steps, ErrorCheck: func(err error) error {
 		failures = append(failures, err.Error())
 		return nil
-	}, steps)
+	}})
 	return failures
 }
 
-func run(t *testing.T, failed resource.ErrorCheckFunc, steps []resource.TestStep) {
+// RunFrom is Run for steps that only a Terraform of a version or later can take; with an earlier one the test is skipped, and
+// says so.
+func RunFrom(t *testing.T, least *version.Version, steps ...resource.TestStep) {
 	t.Helper()
-	resource.Test(t, resource.TestCase{
-		// Not skipped without TF_ACC: Main has made sure of Terraform.
-		IsUnitTest: true,
-		ErrorCheck: failed,
-		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
-			"alb": providerserver.NewProtocol6WithError(provider.New("test")()),
-		},
-		Steps: steps,
-	})
+	run(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
+}
+
+func run(t *testing.T, test resource.TestCase) {
+	t.Helper()
+	test.IsUnitTest = true // not skipped without TF_ACC: Main has made sure of Terraform
+	test.ProtoV6ProviderFactories = map[string]func() (tfprotov6.ProviderServer, error){
+		"alb": providerserver.NewProtocol6WithError(provider.New("test")()),
+	}
+	resource.Test(t, test)
 }
 
 // BuildProvider builds the provider as users get it and returns the environment with which Terraform runs it, whatever

@@ -55,10 +55,10 @@ type kind[Object, Model any] struct {
 func typeNameOf(word string) string { return typeName + "_" + strings.ReplaceAll(word, " ", "_") }
 
 // on narrows a listing to the load balancer that the configuration names, else to the provider's default.
-func (d *baseDataSource) on(configured types.String) []lbapi.Filter {
+func (c *connection) on(configured types.String) []lbapi.Filter {
 	id := configured.ValueString()
 	if id == "" {
-		id = d.api.defaultLoadBalancerID
+		id = c.defaultLoadBalancerID
 	}
 	if id == "" {
 		return nil
@@ -177,7 +177,7 @@ func (d *objectDataSource[O, M]) byName(ctx context.Context, wanted search, diag
 	filters := []lbapi.Filter{{Field: d.nameFilter, Values: []string{wanted.name.ValueString()}}}
 	where := fmt.Sprintf("region %q", d.api.Region())
 	if d.placed {
-		for _, on := range d.on(wanted.loadBalancerID) {
+		for _, on := range d.api.on(wanted.loadBalancerID) {
 			where = fmt.Sprintf("load balancer %q", on.Values[0])
 			filters = append(filters, on)
 		}

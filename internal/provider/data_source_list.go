@@ -7,8 +7,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -58,23 +60,28 @@ func (d *listDataSource[O, M]) Schema(_ context.Context, _ datasource.SchemaRequ
 	}
 }
 
+// filters are those of a configuration, for a data source or a list block.
+func (k kind[O, M]) filters(ctx context.Context, config tfsdk.Config, api *connection, diags *diag.Diagnostics) (filters []lbapi.Filter) {
+	for attribute, like := range map[string]bool{"name": false, "name_contains": true} {
+		var value types.String
+		diags.Append(config.GetAttribute(ctx, path.Root(attribute), &value)...)
+		if !value.IsNull() {
+			filters = append(filters, lbapi.Filter{Field: k.nameFilter, Like: like, Values: []string{value.ValueString()}})
+		}
+	}
+	if k.placed {
+		var loadBalancerID types.String
+		diags.Append(config.GetAttribute(ctx, path.Root("load_balancer_id"), &loadBalancerID)...)
+		filters = append(filters, api.on(loadBalancerID)...)
+	}
+	return filters
+}
+
 // Read lists what passes the filters.
 func (d *listDataSource[O, M]) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
 	defer cancel()
-	var filters []lbapi.Filter
-	for attribute, like := range map[string]bool{"name": false, "name_contains": true} {
-		var value types.String
-		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(attribute), &value)...)
-		if !value.IsNull() {
-			filters = append(filters, lbapi.Filter{Field: d.nameFilter, Like: like, Values: []string{value.ValueString()}})
-		}
-	}
-	if d.placed {
-		var loadBalancerID types.String
-		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("load_balancer_id"), &loadBalancerID)...)
-		filters = append(filters, d.on(loadBalancerID)...)
-	}
+	filters := d.filters(ctx, req.Config, d.api, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -26,7 +27,8 @@ const Address = "registry.terraform.io/alb-project/alb"
 const typeName = "alb"
 
 var (
-	_ provider.Provider = (*albProvider)(nil)
+	_ provider.Provider                  = (*albProvider)(nil)
+	_ provider.ProviderWithListResources = (*albProvider)(nil)
 )
 
 // New returns the maker of providers that Terraform's plugin server wants. The version is shown to the API.
@@ -128,7 +130,7 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		return
 	}
 	shared := &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID}
-	resp.ResourceData, resp.DataSourceData = shared, shared
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
 }
 
 func logAttempt(ctx context.Context, attempt client.Attempt) {
@@ -146,6 +148,15 @@ func logAttempt(ctx context.Context, attempt client.Attempt) {
 func (p *albProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newLoadBalancerResource, newListenerResource, newBackendServiceResource, newServerGroupResource, newServerResource,
+	}
+}
+
+// ListResources lists the resource types that a query finds.
+func (p *albProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		newListResource(loadBalancers(), listLoadBalancer), newListResource(listeners(), listListener),
+		newListResource(backendServices(), listBackendService), newListResource(serverGroups(), listServerGroup),
+		newServerListResource,
 	}
 }
 

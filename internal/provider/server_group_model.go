@@ -122,6 +122,14 @@ func readServer(before serverModel, is lbapi.Server) serverModel {
 	return now
 }
 
+// showServers has read show the servers that a group has, where no configuration says whether it lists them.
+func (m *serverGroupAttributes) showServers(group lbapi.ServerGroup) {
+	m.Servers = types.MapNull(serverType())
+	if len(group.Servers) > 0 {
+		m.Servers = types.MapUnknown(serverType())
+	}
+}
+
 // read takes over what the API shows; of the servers, nothing where m does not list them.
 func (m *serverGroupAttributes) read(ctx context.Context, group lbapi.ServerGroup, diags *diag.Diagnostics) {
 	m.ID = types.StringValue(group.ID)

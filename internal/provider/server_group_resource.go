@@ -130,9 +130,7 @@ func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest
 	imported, found := req.Private.GetKey(ctx, importedKey)
 	resp.Diagnostics.Append(found...)
 	if string(imported) == "true" {
-		if len(group.Servers) > 0 {
-			state.Servers = types.MapUnknown(serverType())
-		}
+		state.showServers(group)
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, importedKey, []byte("false"))...)
 	}
 	state.read(ctx, group, &resp.Diagnostics)
