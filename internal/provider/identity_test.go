@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,9 +26,7 @@ func oneOfEach(p *protocol, port int) (all []described, made []applied) {
 	id := func(i int) string { return idOf(p.t, made[i].state, p.types[all[i].kind]) }
 	balancer := func() values { return values{"load_balancer_id": text(id(0))} }
 	with := func(base, more values) values {
-		for name, value := range more {
-			base[name] = value
-		}
+		maps.Copy(base, more)
 		return base
 	}
 	for _, next := range []func() described{

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -178,9 +179,7 @@ func (p *protocol) proposed(of tftypes.Object, before *tfprotov6.DynamicValue, c
 	if id := idOf(p.t, before, of); id != "" {
 		merged["id"] = text(id)
 	}
-	for name, value := range config {
-		merged[name] = value
-	}
+	maps.Copy(merged, config)
 	return dynamic(p.t, object(of, merged))
 }
 

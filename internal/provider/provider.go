@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -29,6 +30,7 @@ const typeName = "alb"
 var (
 	_ provider.Provider                  = (*albProvider)(nil)
 	_ provider.ProviderWithListResources = (*albProvider)(nil)
+	_ provider.ProviderWithFunctions     = (*albProvider)(nil)
 )
 
 // New returns the maker of providers that Terraform's plugin server wants. The version is shown to the API.
@@ -158,6 +160,11 @@ func (p *albProvider) ListResources(context.Context) []func() list.ListResource 
 		newListResource(backendServices(), listBackendService), newListResource(serverGroups(), listServerGroup),
 		newServerListResource,
 	}
+}
+
+// Functions lists the functions.
+func (p *albProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{newCookieNameFunction}
 }
 
 // DataSources lists the data sources.

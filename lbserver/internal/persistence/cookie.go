@@ -10,13 +10,13 @@ package persistence
 
 import (
 	"crypto/cipher"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
 const (
@@ -65,7 +65,7 @@ func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, er
 	if keys.current.secret == nil {
 		return nil, fmt.Errorf("prepare the session persistence cookie of backend service %s: there are no keys yet", backendServiceID)
 	}
-	c := &Cookie{name: NameOf(backendServiceID), backendService: []byte(backendServiceID), timeout: timeout}
+	c := &Cookie{name: lbapi.CookieName(backendServiceID), backendService: []byte(backendServiceID), timeout: timeout}
 	for i, key := range []key{keys.current, keys.previous} {
 		if i > 0 && key.secret == nil {
 			break
@@ -79,14 +79,7 @@ func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, er
 	return c, nil
 }
 
-// NameOf is the name of a backend service's cookie, "ALB_" and 8 letters and digits derived from the service's id, so that
-// the cookies of two backend services behind one host are told apart.
-func NameOf(backendServiceID string) string {
-	digest := sha256.Sum256([]byte(backendServiceID))
-	return "ALB_" + base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(digest[:5])
-}
-
-// Name returns the cookie's name; see NameOf.
+// Name returns the cookie's name; see lbapi.CookieName.
 func (c *Cookie) Name() string { return c.name }
 
 // Seal appends a fresh value that names the server (1 to MaxServerIDLength bytes of id) to dst.

@@ -137,7 +137,7 @@ func closePools(endpoints []*Endpoint) {
 
 // outline gathers what the configuration of a backend service is made from.
 func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot) *Config {
-	config := &Config{Object: object, CookieName: persistence.NameOf(object.ID), group: next.ServerGroupOf(object)}
+	config := &Config{Object: object, CookieName: lbapi.CookieName(object.ID), group: next.ServerGroupOf(object)}
 	if loadBalancer := next.LoadBalancers[object.LoadBalancerID]; loadBalancer != nil {
 		// A VIP that does not parse never got past the control API; without one, X-Forwarded-LBIP is left out.
 		config.VIP, _ = netip.ParseAddr(loadBalancer.PrivateIP.Address)
