@@ -22,45 +22,49 @@ type connection struct {
 
 	members  membership
 	unusable atomic.Bool // whether a resource has reported that the API cannot be used
+	misled   atomic.Bool // whether a resource has reported that defaultLoadBalancerID names none
 
 	mu         sync.Mutex
-	onlyID     string                           // under mu: the region's one load balancer, once it was found
-	onlyFailed error                            // under mu: why it was not, once that was tried
+	listed     bool                             // under mu: whether the load balancers were asked for
+	balancers  []lbapi.LoadBalancer             // under mu: the load balancers of the region, once listed
+	notListed  error                            // under mu: why they are not known, once listed
 	groupTypes map[string]lbapi.ServerGroupType // under mu, by id: those that were read
 }
 
-// onlyLoadBalancer is the id of the one load balancer of the region; an error where there is none or more than one. It asks
-// the API once in the life of the connection, which is one walk over the resources.
-func (c *connection) onlyLoadBalancer(ctx context.Context) (string, error) {
+// loadBalancers are those of the region. They are asked for once in the life of the connection, which is one walk over the
+// resources.
+func (c *connection) loadBalancers(ctx context.Context) ([]lbapi.LoadBalancer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.onlyID != "" || c.onlyFailed != nil {
-		return c.onlyID, c.onlyFailed
+	if c.listed {
+		return c.balancers, c.notListed
 	}
 	balancers, err := c.LoadBalancers(ctx)
-	if err == nil {
-		c.onlyID, err = theOnly(balancers, c.Region())
-	}
 	if !errors.Is(err, context.Canceled) {
-		c.onlyFailed = err
+		c.balancers, c.notListed, c.listed = balancers, err, true
 	}
-	return c.onlyID, err
+	return balancers, err
 }
 
-func theOnly(balancers []lbapi.LoadBalancer, region string) (string, error) {
+// theOnly is the load balancer that goes without saying: the region's one.
+func theOnly(balancers []lbapi.LoadBalancer, region string) (lbapi.LoadBalancer, error) {
 	switch len(balancers) {
 	case 1:
-		return balancers[0].ID, nil
+		return balancers[0], nil
 	case 0:
-		return "", fmt.Errorf("region %q has no load balancer", region)
+		return lbapi.LoadBalancer{}, fmt.Errorf("region %q has no load balancer", region)
 	default:
-		names := make([]string, len(balancers))
-		for i, balancer := range balancers {
-			names[i] = fmt.Sprintf("%s (%s)", balancer.ID, balancer.Name)
-		}
-		return "", fmt.Errorf("region %q has %d load balancers: %s; set \"load_balancer_id\" of the resource or of the provider to one of them",
-			region, len(balancers), strings.Join(names, ", "))
+		return lbapi.LoadBalancer{}, fmt.Errorf("region %q has %d load balancers: %s; set \"load_balancer_id\" of the resource or of the provider "+
+			"to one of them", region, len(balancers), listLoadBalancers(balancers))
 	}
+}
+
+func listLoadBalancers(balancers []lbapi.LoadBalancer) string {
+	names := make([]string, len(balancers))
+	for i, balancer := range balancers {
+		names[i] = fmt.Sprintf("%s (%s)", balancer.ID, balancer.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // addReadError reports that a resource could not be read or planned. An API that cannot be used is reported once for all

@@ -2,9 +2,9 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
 // placedResource is what every resource has that is on a load balancer.
@@ -32,26 +31,52 @@ func (r *placedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if exists {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &prior)...)
 	}
-	id := r.api.defaultLoadBalancerID
-	if resp.Diagnostics.HasError() || !configured.IsNull() || exists && id == "" {
+	standard := r.api.defaultLoadBalancerID
+	if resp.Diagnostics.HasError() || !configured.IsNull() || exists && (standard == "" || standard == prior.ValueString()) {
 		return // what the resource says itself, or where it already is
 	}
-	if id == "" {
-		var err error
-		if id, err = r.api.onlyLoadBalancer(ctx); err != nil {
-			if _, ok := errors.AsType[*client.CallError](err); ok {
-				r.api.addReadError(&resp.Diagnostics, "Load balancers not listed", err, noAttribute)
-				return
-			}
-			resp.Diagnostics.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
+	on, ok := r.api.place(ctx, at, &resp.Diagnostics)
+	if !ok {
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, on.ID)...)
+	if exists {
+		resp.RequiresReplace = append(resp.RequiresReplace, at)
+		resp.Diagnostics.AddAttributeWarning(at, "The "+r.ids.Of+" moves to the provider's load balancer", fmt.Sprintf(
+			"It is on load balancer %q, and \"load_balancer_id\" of the provider is that of %q (%s): the plan replaces it. To leave it where it "+
+				"is, correct the provider's, or set its own \"load_balancer_id\" to %[1]q.", prior.ValueString(), on.Name, on.ID))
+	}
+}
+
+// place is the load balancer of a resource that names none: the provider's, or the region's only one.
+func (c *connection) place(ctx context.Context, at path.Path, diags *diag.Diagnostics) (on lbapi.LoadBalancer, ok bool) {
+	balancers, err := c.loadBalancers(ctx)
+	if err != nil && c.defaultLoadBalancerID != "" {
+		return lbapi.LoadBalancer{ID: c.defaultLoadBalancerID}, true // nobody contradicts
+	}
+	if err != nil {
+		c.addReadError(diags, "Load balancers not listed", err, noAttribute)
+		return on, false
+	}
+	if c.defaultLoadBalancerID == "" {
+		if on, err = theOnly(balancers, c.Region()); err != nil {
+			diags.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
 				"\"load_balancer_id\", and there is not one that goes without saying: %s.", err))
-			return
+		}
+		return on, err == nil
+	}
+	for _, balancer := range balancers {
+		if balancer.ID == c.defaultLoadBalancerID {
+			return balancer, true
 		}
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, id)...)
-	if exists && prior.ValueString() != id {
-		resp.RequiresReplace = append(resp.RequiresReplace, at)
+	// The first resource that would be placed there says so for all of them.
+	if !c.misled.Swap(true) {
+		diags.AddError("No such load balancer", fmt.Sprintf("\"load_balancer_id\" of the provider is %q, and region %q has no load balancer of "+
+			"that id. It has: %s. Correct it in the provider block or in %s.",
+			c.defaultLoadBalancerID, c.Region(), listLoadBalancers(balancers), environmentVariable("load_balancer_id")))
 	}
+	return on, false
 }
 
 // placedModel holds the attributes of every resource that is on a load balancer.

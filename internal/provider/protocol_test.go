@@ -30,7 +30,7 @@ type values map[string]tftypes.Value
 func text(value string) tftypes.Value { return tftypes.NewValue(tftypes.String, value) }
 func number(value int) tftypes.Value  { return tftypes.NewValue(tftypes.Number, value) }
 
-func speak(t *testing.T, lb *acctest.LoadBalancer) *protocol {
+func speak(t *testing.T, lb *acctest.LoadBalancer, settings ...values) *protocol {
 	t.Helper()
 	server, ok := providerserver.NewProtocol6(provider.New("test")())().(tfprotov6.ProviderServerWithListResource) //nolint:staticcheck // as above
 	if !ok {
@@ -51,9 +51,13 @@ func speak(t *testing.T, lb *acctest.LoadBalancer) *protocol {
 		p.identity[name] = objectType(t, schema.ValueType())
 	}
 	accessKey, secretKey := lb.Server.Credentials()
-	config := dynamic(t, object(objectType(t, schemas.Provider.ValueType()), values{
+	all := values{
 		"endpoint": text(lb.Endpoint()), "region": text(lb.Region()), "access_key": text(accessKey), "secret_key": text(secretKey),
-	}))
+	}
+	for _, more := range settings {
+		maps.Copy(all, more)
+	}
+	config := dynamic(t, object(objectType(t, schemas.Provider.ValueType()), all))
 	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.14.0", Config: config})
 	p.good(err, configured.Diagnostics)
 	return p
@@ -159,18 +163,26 @@ func (p *protocol) apply(kind string, before applied, config values) applied {
 	if before.state == nil {
 		before.state = dynamic(p.t, tftypes.NewValue(of, nil))
 	}
-	wanted := dynamic(p.t, object(of, config))
-	planned, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName: kind, PriorState: before.state, ProposedNewState: p.proposed(of, before.state, config), Config: wanted,
-		PriorPrivate: before.private, PriorIdentity: before.identity,
-	})
-	p.good(err, planned.Diagnostics)
+	planned := p.plan(kind, before, config)
+	p.good(nil, planned.Diagnostics)
 	done, err := p.server.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: kind, PriorState: before.state, PlannedState: planned.PlannedState, Config: wanted,
+		TypeName: kind, PriorState: before.state, PlannedState: planned.PlannedState, Config: dynamic(p.t, object(of, config)),
 		PlannedPrivate: planned.PlannedPrivate, PlannedIdentity: planned.PlannedIdentity,
 	})
 	p.good(err, done.Diagnostics)
 	return applied{done.NewState, done.NewIdentity, done.Private}
+}
+
+// plan plans a configuration after what is there.
+func (p *protocol) plan(kind string, before applied, config values) *tfprotov6.PlanResourceChangeResponse {
+	p.t.Helper()
+	of := p.types[kind]
+	planned, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: kind, PriorState: before.state, ProposedNewState: p.proposed(of, before.state, config), Config: dynamic(p.t, object(of, config)),
+		PriorPrivate: before.private, PriorIdentity: before.identity,
+	})
+	p.good(err, nil)
+	return planned
 }
 
 // proposed is the configuration with the id of what is there, as Terraform proposes it.
