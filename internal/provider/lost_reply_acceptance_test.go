@@ -47,25 +47,39 @@ func TestALostReplyDuplicatesNothing(t *testing.T) {
 	spoiled, proxy := lb.Behind()
 	proxy.On(changes, 1000, once(acctest.LoseReply, acctest.CutShort))
 	port := lb.FreePort()
+	separate := func(weight int) string {
+		return fmt.Sprintf(`
+resource "alb_server_group" "open" {
+  name = "open"
+}
+resource "alb_server" "own" {
+  server_group_id = alb_server_group.open.id
+  address         = "10.0.0.9"
+  weight          = %d
+}
+`, weight)
+	}
 	acctest.Run(t,
 		resource.TestStep{
-			Config: chain(spoiled, port, "a = { address = \"10.0.0.1\" }\n    b = { address = \"10.0.0.2\" }", "", "enabled = false"),
-			Check:  wantObjects(t, lb, 1, 1, 1, 2),
+			Config: chain(spoiled, port, "a = { address = \"10.0.0.1\" }\n    b = { address = \"10.0.0.2\" }", "", "enabled = false") + separate(1),
+			Check:  wantObjects(t, lb, 1, 1, 2, 3),
 		},
 		resource.TestStep{ // registers c, updates b, deregisters a, and patches the others
 			Config: chain(spoiled, port, "b = { address = \"10.0.0.2\", weight = 3 }\n    c = { address = \"10.0.0.3\" }",
-				"description = \"changed\"", "idle_timeout = 7"),
+				"description = \"changed\"", "idle_timeout = 7") + separate(2),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_listener.web", plancheck.ResourceActionUpdate),
+				plancheck.ExpectResourceAction("alb_server.own", plancheck.ResourceActionUpdate),
 			}},
-			Check: wantObjects(t, lb, 1, 1, 1, 2),
+			Check: wantObjects(t, lb, 1, 1, 2, 3),
 		},
 		resource.TestStep{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
 	)
-	// Three creates, the servers, the listener off; then the three kinds of change to servers, two patches; three deletes.
-	wantEachTwice(t, proxy.Calls(changes), 5+5+3)
+	// Four creates, the servers twice, the listener off; then the three kinds of change to a group's servers, one to the server
+	// of its own, two patches; four deletes and the server.
+	wantEachTwice(t, proxy.Calls(changes), 7+6+5)
 }
 
 // wantEachTwice checks that every call was sent twice with one nonce, and that the server took it both times.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -165,6 +166,9 @@ func deleteUnused(ctx context.Context, remove func(context.Context) error) error
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return inUse // an interrupt explains itself
+			}
 			return fmt.Errorf("%w. It was tried until the delete timeout. When another resource of the configuration moves away from "+
 				"this one in the same apply, lifecycle { create_before_destroy = true } here lets it move first", inUse)
 		}

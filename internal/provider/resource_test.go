@@ -68,6 +68,17 @@ func TestDeletingGivesUpWithTheContextAndNamesTheUser(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedDeletionDoesNotBlameTheTimeout(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	err := deleteUnused(ctx, func(context.Context) error {
+		interrupt()
+		return failed(lbapi.Conflict, "in use by listener web")
+	})
+	if !client.IsConflict(err) || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestDeletingStopsAtOnceForAnyOtherReason(t *testing.T) {
 	for name, reason := range map[string]error{
 		"a fault":            failed(lbapi.Internal, "a fault"),

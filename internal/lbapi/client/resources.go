@@ -163,6 +163,7 @@ func (c *Client) RegisterServer(ctx context.Context, groupID string, server lbap
 		method:    http.MethodPost,
 		path:      lbapi.ServerGroups.VerbPath(c.config.Region, groupID, lbapi.VerbRegisterServers),
 		body:      lbapi.RegisterServers{Servers: []lbapi.RegisterServer{server}},
+		creates:   true,
 	})
 	if err != nil || len(registered.IDs) != 1 {
 		return "", err
