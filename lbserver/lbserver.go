@@ -237,7 +237,7 @@ func (s *Server) ready(ctx context.Context) error {
 	if _, err := s.store.Load(ctx); err != nil {
 		return err
 	}
-	return s.node.ready()
+	return errors.Join(s.control.Storable(ctx), s.node.ready())
 }
 
 // Run serves until ctx ends; then it drains: no new connections, requests in flight get the drain timeout to finish. It

@@ -28,7 +28,7 @@ func operationsHandler(metrics http.Handler, ready func(context.Context) error) 
 		answer(w, http.StatusOK, "ready")
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "lbserver\n\n/healthz  the process is up\n/readyz   every enabled listener takes traffic\n"+
+		answer(w, http.StatusOK, "lbserver\n\n/healthz  the process is up\n/readyz   every enabled listener takes traffic, and changes can be stored\n"+
 			"/metrics  Prometheus metrics")
 	})
 	return mux

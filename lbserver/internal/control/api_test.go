@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,11 +89,22 @@ type faultyStore struct {
 	store.Store
 	before, after error
 	stale         int // so many commits find that another process was quicker
+	room          int // when above 0, a commit that brings more bytes finds the disk full
 }
 
 func (f *faultyStore) Commit(ctx context.Context, base uint64, records []store.Record, reply *store.Reply) (uint64, error) {
 	if f.before != nil {
 		return 0, f.before
+	}
+	brings := 0
+	for _, record := range records {
+		brings += len(record.Value)
+	}
+	if reply != nil {
+		brings += len(reply.Body)
+	}
+	if f.room > 0 && brings > f.room {
+		return 0, syscall.ENOSPC
 	}
 	if f.stale > 0 {
 		f.stale--

@@ -125,6 +125,9 @@ type Server struct {
 
 	// mu makes the judging, committing and applying of a change one step.
 	mu sync.Mutex
+	// unstored is why the last write to the store failed, nil when it did not.
+	// Stored under mu, loaded by anybody.
+	unstored atomic.Pointer[storeFailure]
 	// behind is set when the store may have moved on without current: after a
 	// commit whose end is not known, or one by another process. Under mu.
 	behind bool

@@ -130,7 +130,7 @@ func (s *Server) try(ctx context.Context, c *call, operation operation) (answer,
 	}
 	reply, err := c.reply(a)
 	if err == nil {
-		next.Revision, err = s.config.Store.Commit(ctx, base.Revision, records, reply)
+		next.Revision, err = s.commit(ctx, base.Revision, records, reply)
 	}
 	if err != nil {
 		prepared.Abort()
@@ -153,7 +153,7 @@ func (s *Server) remember(ctx context.Context, c *call, base *snapshot.Snapshot,
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = s.config.Store.Commit(ctx, base.Revision, nil, reply)
+	_, err = s.commit(ctx, base.Revision, nil, reply)
 	return a, err
 }
 
