@@ -8,7 +8,6 @@ package balance
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
@@ -20,8 +19,8 @@ type Server struct {
 	Key string
 	// Weight is the server's share, 1–100. A server of weight 0 or less is never picked.
 	Weight int
-	// InFlight is the number of requests that the server has in hand; weighted_least_connections reads it at each pick.
-	InFlight *atomic.Int64
+	// InFlight is the number of requests that the server has in hand; weighted_least_connections goes by it.
+	InFlight *InFlight
 }
 
 // Picker chooses servers of one eligible set. It is safe for concurrent use, takes no lock and allocates nothing.
@@ -35,14 +34,20 @@ type Picker interface {
 // that it replaces; nil, or one of another scheduler, means a fresh start. Picks of previous that run at the same time
 // as New may go unnoticed by the new one, each worth one turn of one server.
 //
+// Counts of requests in flight may change all the while. From New on, changes of a server's are followed by the latest
+// picker that the server is in.
+//
 // A scheduler that is none of lbapi's is taken for the API's default, weighted_round_robin.
 func New(scheduler lbapi.Scheduler, servers []Server, previous Picker) Picker {
+	least, _ := previous.(*weightedLeastConnections)
+	if least != nil {
+		defer least.retire() // when the next one follows the counts
+	}
 	switch scheduler {
 	case lbapi.SourceIP:
 		return newSourceIP(servers)
 	case lbapi.WeightedLeastConnections:
-		last, _ := previous.(*weightedLeastConnections)
-		return newWeightedLeastConnections(servers, last)
+		return newWeightedLeastConnections(servers, least)
 	default:
 		last, _ := previous.(*weightedRoundRobin)
 		return newWeightedRoundRobin(servers, last)

@@ -59,9 +59,9 @@ func TestTiesGoRoundByWeight(t *testing.T) {
 			cycle := 0
 			for i, weight := range weights {
 				tied := i == 0 || rapid.Bool().Draw(t, "tied")
-				servers[i].InFlight.Store(int64(3*weight - 1))
+				setInFlight(servers[i], int64(3*weight-1))
 				if tied {
-					servers[i].InFlight.Store(int64(2*weight - 1))
+					setInFlight(servers[i], int64(2*weight-1))
 					cycle += weight
 				}
 			}
@@ -82,10 +82,10 @@ func TestTiesGoRoundByWeight(t *testing.T) {
 
 func TestServerBackFromLoadTakesOneTurnAndNoMore(t *testing.T) {
 	servers := serversOf(1, 1, 1)
-	servers[0].InFlight.Store(5)
+	setInFlight(servers[0], 5)
 	picker := leastConnections(servers, nil)
 	pickMany(picker, 10_000)
-	servers[0].InFlight.Store(0)
+	setInFlight(servers[0], 0)
 	if got := counts(pickMany(picker, 30), 3); got[0] < 10 || got[0] > 11 {
 		t.Errorf("30 picks after it came back: %v", got)
 	}

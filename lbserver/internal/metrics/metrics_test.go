@@ -118,7 +118,7 @@ func TestScrapeShowsTheLiveCounters(t *testing.T) {
 	p.Invalid.Store(4)
 	p.Moved.Store(5)
 	s := r.service().Eligible().Endpoints[0]
-	s.InFlight.Store(9)
+	s.InFlight.Add(9)
 	s.Counters.Requests.Store(90)
 	s.Counters.ConnectErrors.Store(8)
 	s.Counters.ResponseErrors.Store(7)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/balance"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
@@ -18,7 +19,7 @@ type Server struct {
 	service *Service
 
 	// InFlight counts the requests that the server has now; least connections reads it.
-	InFlight atomic.Int64
+	InFlight balance.InFlight
 	Counters Counters
 	// Sessions counts the sessions that persistence keeps on the server.
 	Sessions *sessions.Counter
