@@ -21,8 +21,11 @@ const (
 	deathInterval = 3 * time.Second
 	// warmUp is how long the clients run before the first measurement, so that pools and buffers have their usual size.
 	warmUp = 3 * time.Second
-	// settle bounds the wait for what the load leaves behind to go: idle connections are closed after 60 s.
-	settle = 90 * time.Second
+	// settle bounds the wait for what the load leaves behind to go: idle connections are closed after 60 s, and an idle
+	// process collects garbage every two minutes; what pools hold goes with the second time.
+	settle = 5 * time.Minute
+	// floodFor is how long large bodies flow.
+	floodFor = 20 * time.Second
 )
 
 func main() {
@@ -30,7 +33,7 @@ func main() {
 	duration := flag.Duration("for", 10*time.Minute, "how long to run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *lbserver, *duration)
+	err := run(ctx, *lbserver, *duration, (*scene).strain)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
@@ -38,8 +41,8 @@ func main() {
 	}
 }
 
-// run is the whole soak.
-func run(ctx context.Context, lbserver string, duration time.Duration) (err error) {
+// run is the whole soak, with what comes behind it.
+func run(ctx context.Context, lbserver string, duration time.Duration, then func(*scene, context.Context) error) (err error) {
 	scene, err := newScene(ctx, lbserver)
 	if err != nil {
 		return err
@@ -67,5 +70,20 @@ func run(ctx context.Context, lbserver string, duration time.Duration) (err erro
 	if failed := load.failures(); failed > 0 {
 		err = errors.Join(err, fmt.Errorf("%d requests failed although no server that they could be on had died", failed))
 	}
+	return errors.Join(err, then(scene, ctx))
+}
+
+// strain puts what is too much to it: as many bodies as it can carry, and clients that never finish. Good clients are
+// measured beside them; no time is a failure, since this machine has to play all the others too.
+func (s *scene) strain(ctx context.Context) error {
+	before, err := s.measure(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.flood(ctx, floodFor), s.crowd(ctx, slowClients)); err != nil {
+		return err
+	}
+	after, err := s.waitQuiet(ctx, before)
+	fmt.Printf("after:  %s\n", after)
 	return err
 }

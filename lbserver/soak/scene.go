@@ -35,6 +35,9 @@ type scene struct {
 
 	groupID, backendServiceID string
 
+	depot    *depot // behind a listener of its own
+	depotURL string
+
 	mu      sync.Mutex
 	servers []*sampleserver.Server // under mu
 	died    time.Time              // under mu; when a server was killed last
@@ -89,7 +92,10 @@ func newScene(ctx context.Context, lbserver string) (_ *scene, err error) {
 		return nil, err
 	}
 	s.url = fmt.Sprintf("http://127.0.0.1:%d", ports[2])
-	return s, s.configure(ctx, ports[2])
+	if err := s.configure(ctx, ports[2]); err != nil {
+		return nil, err
+	}
+	return s, s.openDepot(ctx)
 }
 
 // configure builds the chain, and waits until it answers.
@@ -133,6 +139,10 @@ func (s *scene) configure(ctx context.Context, port int) error {
 }
 
 func (s *scene) register(ctx context.Context, address string, weight int) error {
+	return s.registerIn(ctx, s.groupID, address, weight)
+}
+
+func (s *scene) registerIn(ctx context.Context, groupID, address string, weight int) error {
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("read the address of a sample server: %w", err)
@@ -141,7 +151,7 @@ func (s *scene) register(ctx context.Context, address string, weight int) error 
 	if err != nil {
 		return fmt.Errorf("read the port of a sample server: %w", err)
 	}
-	return s.api.RegisterServers(ctx, s.groupID, []lbapi.RegisterServer{
+	return s.api.RegisterServers(ctx, groupID, []lbapi.RegisterServer{
 		{Type: new(lbapi.ServerAddress), Address: &host, Port: &port, Weight: &weight},
 	})
 }
@@ -221,6 +231,9 @@ func (s *scene) close() error {
 	}
 	for _, server := range s.servers {
 		failures = append(failures, server.Close())
+	}
+	if s.depot != nil {
+		failures = append(failures, s.depot.close())
 	}
 	return errors.Join(append(failures, os.RemoveAll(s.directory))...)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -15,7 +17,10 @@ func TestAShortSoakLosesNothing(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build lbserver: %v\n%s", err, output)
 	}
-	if err := run(t.Context(), lbserver, 7*time.Second); err != nil {
+	then := func(s *scene, ctx context.Context) error {
+		return errors.Join(s.flood(ctx, 2*time.Second), s.crowd(ctx, 300))
+	}
+	if err := run(t.Context(), lbserver, 7*time.Second, then); err != nil {
 		t.Error(err)
 	}
 }

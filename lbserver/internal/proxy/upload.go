@@ -53,7 +53,7 @@ func (x *exchange) keepHead(size int) {
 
 // startUpload lets the rest of the body flow.
 func (x *exchange) startUpload() {
-	x.keepHead(largeBuffer)
+	x.keepHead(smallBuffer) // a client that sends little at a time holds no more
 	x.upload.state.Store(uploadRunning)
 	x.upload.wait = x.alongside(x.uploadBody)
 }
@@ -110,6 +110,9 @@ func (x *exchange) readRequestBody(in *window) int32 {
 	err := in.fill(x.c.stream)
 	switch {
 	case err == nil:
+		if in.full() && len(in.bytes) < largeBuffer {
+			in.resize(&x.proxy.buffers, largeBuffer)
+		}
 		return uploadRunning
 	case x.upload.stop.Load():
 		return uploadStopped

@@ -103,7 +103,7 @@ func (l *Loop) gather() {
 // fast body does not keep everything else waiting.
 func (l *Loop) spend(bytes int) {
 	w := l.current
-	if w.spent += bytes; w.spent >= bytesPerTurn {
+	if w.spent += bytes; w.spent*(1+len(l.later)) >= bytesPerTurn {
 		l.later = append(l.later, w)
 		w.giveWay()
 	}
