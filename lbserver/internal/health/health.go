@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,11 +94,8 @@ func (c *Checker) Apply(services []*service.Service) {
 	for _, check := range stopped {
 		<-check.done
 	}
-	for _, server := range unchecked {
-		if server.Verdict().Status != lbapi.HealthOff {
-			server.SetVerdict(service.Verdict{Status: lbapi.HealthOff, Since: time.Now()})
-		}
-	}
+	unchecked = slices.DeleteFunc(unchecked, func(server *service.Server) bool { return server.Verdict().Status == lbapi.HealthOff })
+	service.SetVerdicts(unchecked, service.Verdict{Status: lbapi.HealthOff, Since: time.Now()})
 	c.start(jobs, stopped)
 }
 

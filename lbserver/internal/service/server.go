@@ -49,11 +49,21 @@ func (s *Server) Verdict() Verdict { return *s.verdict.Load() }
 
 // SetVerdict publishes a verdict. The set of eligible servers changes before it returns, when the verdict changes
 // eligibility, and idle connections to a server that became unhealthy are closed. It is for the owner of the health
-// checks; calls for one server come from one goroutine at a time.
-func (s *Server) SetVerdict(verdict Verdict) {
-	was := s.verdict.Swap(&verdict)
-	if (was.Status == lbapi.Unhealthy) != (verdict.Status == lbapi.Unhealthy) {
-		s.service.verdictChanged(s, verdict)
+// checks; calls for one server come from one goroutine at a time, those for different ones may come together and are
+// then put in force together.
+func (s *Server) SetVerdict(verdict Verdict) { SetVerdicts([]*Server{s}, verdict) }
+
+// SetVerdicts publishes one verdict on several servers, as SetVerdict does for one.
+func SetVerdicts(servers []*Server, verdict Verdict) {
+	flipped := map[*Service][]*Server{}
+	for _, server := range servers {
+		was := server.verdict.Swap(&verdict)
+		if (was.Status == lbapi.Unhealthy) != (verdict.Status == lbapi.Unhealthy) {
+			flipped[server.service] = append(flipped[server.service], server)
+		}
+	}
+	for live, servers := range flipped {
+		live.verdictsChanged(servers, verdict)
 	}
 }
 
