@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/hashicorp/go-version"
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
@@ -98,7 +97,7 @@ func run(t *testing.T, test resource.TestCase) {
 	t.Helper()
 	test.IsUnitTest = true // not skipped without TF_ACC: Main has made sure of Terraform
 	test.ProtoV6ProviderFactories = map[string]func() (tfprotov6.ProviderServer, error){
-		"alb": providerserver.NewProtocol6WithError(provider.New("test")()),
+		"alb": func() (tfprotov6.ProviderServer, error) { return provider.NewServer("test")(), nil },
 	}
 	resource.Test(t, test)
 }
