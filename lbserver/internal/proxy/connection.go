@@ -16,6 +16,9 @@ import (
 type clientConnection interface {
 	Read(p []byte) (int, error)
 	Write(p []byte) (int, error)
+	// Send may write later than it returns, and before anything else is written. What it is given is sent even where the
+	// connection is closed next; an error shows at the next Write.
+	Send(p []byte) (int, error)
 	ReadWithin(timeout time.Duration, now time.Time)
 	WriteWithin(timeout time.Duration, now time.Time)
 	InterruptRead()
@@ -29,6 +32,8 @@ type clientConnection interface {
 type serverConnection interface {
 	Read(p []byte) (int, error)
 	Write(p []byte) (int, error)
+	// Send is as for a clientConnection.
+	Send(p []byte) (int, error)
 	ReadWithin(timeout time.Duration, now time.Time)
 	WriteWithin(timeout time.Duration, now time.Time)
 	CloseWrite() error

@@ -22,7 +22,7 @@ const (
 // converse sends the request and reads the response's head.
 func (x *exchange) converse() conversation {
 	x.server.WriteWithin(x.proxy.responseTimeout, x.now())
-	_, err := x.server.Write(x.out)
+	_, err := x.server.Send(x.out)
 	if err == nil && !x.requestBody.ended {
 		x.startUpload()
 	}
@@ -143,7 +143,7 @@ func (x *exchange) deliver() (keep bool) {
 	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && x.bodySent()
 	x.linger = !keep && (x.request.KeepAlive() || !x.bodySent())
 	x.renderResponse(head, keep)
-	if !x.sendResponse() {
+	if !x.sendResponse(keep) {
 		return false
 	}
 	x.complete = true
@@ -169,9 +169,12 @@ func (x *exchange) renderResponse(head []byte, keep bool) {
 }
 
 // sendResponse writes the head with what of the body is there, then the rest of the body as it comes.
-func (x *exchange) sendResponse() bool {
+func (x *exchange) sendResponse(keep bool) bool {
 	var err error
 	x.out, err = x.responseBody.appendAvailable(x.out, &x.input)
+	if keep && err == nil && x.responseBody.ended {
+		return x.sendClient(x.out)
+	}
 	if !x.writeClient(x.out) {
 		return false
 	}

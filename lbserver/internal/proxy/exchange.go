@@ -334,13 +334,22 @@ func (x *exchange) draining() bool { return x.c.listener.draining.Load() }
 // clientAddress is what schedulers hash.
 func (x *exchange) clientAddress() netip.Addr { return x.c.client.Addr() }
 
-// writeClient sends bytes to the client. Where it fails, the client is gone.
+// writeClient writes bytes to the client. Where it fails, the client is gone.
 func (x *exchange) writeClient(p []byte) bool {
 	if len(p) == 0 {
 		return true
 	}
 	x.c.stream.WriteWithin(x.settings.idleTimeout, x.now())
-	n, err := x.c.stream.Write(p)
+	return x.wrote(x.c.stream.Write(p))
+}
+
+// sendClient is writeClient for the last bytes before the connection is left to the next request.
+func (x *exchange) sendClient(p []byte) bool {
+	x.c.stream.WriteWithin(x.settings.idleTimeout, x.now())
+	return x.wrote(x.c.stream.Send(p))
+}
+
+func (x *exchange) wrote(n int, err error) bool {
 	x.sent += int64(n)
 	if err != nil {
 		x.failure = "the client went away or stopped reading before the end of the response"

@@ -24,6 +24,7 @@ type Connection struct {
 	closed             bool
 
 	reader, writer *worker // who waits for an event; nil for nobody
+	outgoing       outgoing
 	handler        Handler // who is told when a resting connection has something to read
 	readBy         int64   // as Loop.by has it
 	writeBy        int64
@@ -56,14 +57,20 @@ func (c *Connection) event(mask uint32) {
 	}
 	if mask&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.writable = true
-		if w := c.writer; w != nil {
-			c.writer = nil
-			c.loop.resume(w)
+		if c.sendRest(); c.outgoing.rest == nil {
+			c.wakeWriter()
 		}
 	}
 	if !c.closed && (c.ended || mask&unix.EPOLLIN != 0) {
 		c.readable = true
 		c.wakeReader(false)
+	}
+}
+
+func (c *Connection) wakeWriter() {
+	if w := c.writer; w != nil {
+		c.writer = nil
+		c.loop.resume(w)
 	}
 }
 
@@ -82,10 +89,16 @@ func (c *Connection) wakeReader(over bool) {
 
 // expire implements the owner of a timer.
 func (c *Connection) expire() {
+	if c.outgoing.closing {
+		if !c.loop.past(c.writeBy) {
+			c.loop.arm(&c.timer, c.writeBy)
+			return
+		}
+		_ = c.release() // the peer did not take the rest in time; the owner has been told of the end
+		return
+	}
 	if c.writer != nil && c.loop.past(c.writeBy) {
-		w := c.writer
-		c.writer = nil
-		c.loop.resume(w)
+		c.wakeWriter()
 	}
 	if !c.closed && (c.reader != nil || c.handler != nil) && c.loop.past(c.readBy) {
 		c.wakeReader(true)
@@ -136,7 +149,9 @@ func (c *Connection) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (c *Connection) Write(p []byte) (written int, err error) {
-	c.loop.gather()
+	if err := c.awaitSent(); err != nil {
+		return 0, err
+	}
 	for {
 		switch {
 		case c.closed:
@@ -158,11 +173,15 @@ func (c *Connection) Write(p []byte) (written int, err error) {
 		case c.loop.past(c.writeBy):
 			return written, os.ErrDeadlineExceeded
 		default:
-			c.writer = c.loop.current
-			c.loop.arm(&c.timer, c.writeBy)
-			c.writer.giveWay()
+			c.awaitWritable()
 		}
 	}
+}
+
+func (c *Connection) awaitWritable() {
+	c.writer = c.loop.current
+	c.loop.arm(&c.timer, c.writeBy)
+	c.writer.giveWay()
 }
 
 // ReadWithin bounds the reads that follow, which then fail with os.ErrDeadlineExceeded, up to a tick late.
@@ -178,7 +197,7 @@ func (c *Connection) WriteWithin(timeout time.Duration, now time.Time) {
 // Rest leaves the connection to nobody until there is something to read or the timeout is over; then the handler is called.
 // It reports false, and does nothing, where there is something now.
 func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
-	if c.closed || c.readable && !c.Quiet() {
+	if c.closed || c.outgoing.rest != nil || c.outgoing.err != nil || c.readable && !c.Quiet() {
 		return false
 	}
 	c.ReadWithin(timeout, c.loop.now)
@@ -217,23 +236,29 @@ func (c *Connection) resumeSoon(waiting **worker) {
 
 // CloseWrite tells the peer that nothing more will come.
 func (c *Connection) CloseWrite() error {
-	if c.closed {
-		return net.ErrClosed
+	if err := c.awaitSent(); err != nil {
+		return err
 	}
 	return os.NewSyscallError("shutdown", unix.Shutdown(c.descriptor, unix.SHUT_WR))
 }
 
-// Close closes the connection. Reads and writes that wait fail with net.ErrClosed; a handler is woken.
+// Close closes the connection, once what Send was given has been sent. Reads and writes that wait fail with net.ErrClosed; a
+// handler is woken.
 func (c *Connection) Close() error {
 	if c.closed {
 		return net.ErrClosed
 	}
+	c.sendQueued()
 	c.closed = true
-	c.loop.wheel.remove(&c.timer)
-	c.loop.forget(c.slot)
 	c.resumeSoon(&c.reader)
 	c.resumeSoon(&c.writer)
-	err := os.NewSyscallError("close", unix.Close(c.descriptor))
+	var err error
+	if c.outgoing.rest == nil {
+		err = c.release()
+	} else {
+		c.outgoing.closing = true
+		c.loop.arm(&c.timer, c.writeBy)
+	}
 	if handler := c.handler; handler != nil {
 		c.handler = nil
 		handler.Wake(true)
@@ -241,11 +266,20 @@ func (c *Connection) Close() error {
 	return err
 }
 
+// release gives back what the connection has of the system.
+func (c *Connection) release() error {
+	c.outgoing = outgoing{}
+	c.loop.wheel.remove(&c.timer)
+	c.loop.forget(c.slot)
+	return os.NewSyscallError("close", unix.Close(c.descriptor))
+}
+
 // Abort closes the connection so that the peer sees an error and not an end.
 func (c *Connection) Abort() {
 	if c.closed {
 		return
 	}
+	c.outgoing = outgoing{}
 	_ = unix.SetsockoptLinger(c.descriptor, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	_ = c.Close()
 }

@@ -60,9 +60,8 @@ type Loop struct {
 	later    []*worker // to be resumed in the next turn
 	turns    int       // since the loop last waited
 	stopping bool
-	// gathering puts off what is to be written to the end of the turn, when all that the turn brought has been read: each
-	// write wakes its peer, and peers that are woken together run together and not in between.
-	gathering bool
+	outbox   []byte        // what Send was given in this turn
+	senders  []*Connection // that have something in outbox
 
 	load atomic.Int64
 
@@ -204,7 +203,6 @@ func (l *Loop) Run() {
 			go attend()
 		}
 		l.now = l.config.Now()
-		l.gathering = count > 1
 		for i := range count {
 			event := &l.events[i]
 			if s := &l.slots[uint32(event.Fd)]; s.generation == uint32(event.Pad) && s.target != nil {
@@ -212,10 +210,10 @@ func (l *Loop) Run() {
 			}
 		}
 		l.wheel.advance(l.tick())
-		l.gathering = false
 		l.ready = append(l.ready, l.later...)
 		l.later = l.later[:0]
 		l.runReady()
+		l.sendOutbox()
 	}
 	l.end()
 }
@@ -265,6 +263,11 @@ func (l *Loop) end() {
 	l.runPosted() // closes what was handed over too late
 	for _, idle := range l.workers {
 		idle.stop()
+	}
+	for i := range l.slots {
+		if c, ok := l.slots[i].target.(*Connection); ok && c.outgoing.closing {
+			_ = c.release() // its owner has been told of the end
+		}
 	}
 	_ = unix.Close(l.wake)
 	_ = l.file.Close()

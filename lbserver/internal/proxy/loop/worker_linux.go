@@ -91,14 +91,6 @@ func (w *worker) perform() {
 	w.task()
 }
 
-// gather has the calling coroutine wait for the end of the turn, where there are others in it.
-func (l *Loop) gather() {
-	if l.gathering {
-		l.ready = append(l.ready, l.current)
-		l.current.giveWay()
-	}
-}
-
 // spend counts bytes that the calling coroutine has read. One that has had its share goes on in the next turn, so that a
 // fast body does not keep everything else waiting.
 func (l *Loop) spend(bytes int) {

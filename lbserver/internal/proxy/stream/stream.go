@@ -73,6 +73,9 @@ func deadline(current time.Time, timeout time.Duration, now time.Time) (next tim
 // is in; until then that one must not begin another ReadWithin. Only writing, Linger and Close are left afterwards.
 func (s *Stream) InterruptRead() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
+// Send writes; a goroutine has nothing to gain from doing so later.
+func (s *Stream) Send(p []byte) (int, error) { return s.Write(p) }
+
 // CloseWrite tells the peer that nothing more will come.
 func (s *Stream) CloseWrite() error { return s.conn.CloseWrite() }
 
