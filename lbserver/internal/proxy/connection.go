@@ -34,6 +34,8 @@ type serverConnection interface {
 	Write(p []byte) (int, error)
 	// Send is as for a clientConnection.
 	Send(p []byte) (int, error)
+	// Await waits for something to read, as Read does but without a buffer, or returns at once: Read may have to wait still.
+	Await() error
 	ReadWithin(timeout time.Duration, now time.Time)
 	WriteWithin(timeout time.Duration, now time.Time)
 	CloseWrite() error

@@ -21,10 +21,16 @@ const (
 
 // converse sends the request and reads the response's head.
 func (x *exchange) converse() conversation {
+	if x.out == nil {
+		_ = x.render() // again, without a body: nothing in it can fail
+	}
 	x.server.WriteWithin(x.proxy.responseTimeout, x.now())
 	_, err := x.server.Send(x.out)
 	if err == nil && !x.requestBody.ended {
 		x.startUpload()
+	}
+	if x.requestBody.framing == http1.FramingNone {
+		x.releaseOut() // while the server thinks others use it
 	}
 	// A server may answer and close without reading everything: what it said counts, even where writing failed.
 	x.writeBroken = err != nil
@@ -33,9 +39,6 @@ func (x *exchange) converse() conversation {
 
 // readResponse reads up to the final response's head, and passes interim ones on.
 func (x *exchange) readResponse() conversation {
-	if x.input.bytes == nil {
-		x.input.bytes = x.proxy.buffers.get(mediumBuffer)
-	}
 	x.input.start, x.input.end = 0, 0
 	x.response.Reset()
 	heard, interim := false, 0
@@ -45,7 +48,7 @@ func (x *exchange) readResponse() conversation {
 		case err != nil:
 			return x.fail(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
 		case n == 0:
-			if x.input.full() {
+			if x.input.bytes != nil && x.input.full() {
 				x.growInput(&x.input)
 			}
 			if err := x.awaitServer(); err != nil {
@@ -70,7 +73,13 @@ func (x *exchange) readResponse() conversation {
 func (x *exchange) awaitServer() error {
 	for {
 		x.server.ReadWithin(x.proxy.responseTimeout, x.now())
-		err := x.input.fill(x.server)
+		err := x.server.Await()
+		if err == nil {
+			if x.input.bytes == nil {
+				x.input.bytes = x.proxy.buffers.get(mediumBuffer)
+			}
+			err = x.input.fill(x.server)
+		}
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || x.upload.endedBefore(x.now().Add(-x.proxy.responseTimeout)) {
 			return err
 		}
@@ -120,7 +129,7 @@ func (x *exchange) passInterim(n int) bool {
 		return true
 	}
 	// x.out is still wanted where the request has to be sent again, which an interim response rules out.
-	x.out = x.response.AppendTo(x.out[:0], head, &http1.ResponseRewrite{CookieName: x.eligible.CookieName, KeepAlive: true})
+	x.out = x.response.AppendTo(x.emptyOut(), head, &http1.ResponseRewrite{CookieName: x.eligible.CookieName, KeepAlive: true})
 	return x.writeClient(x.out)
 }
 
@@ -163,7 +172,7 @@ func (x *exchange) renderResponse(head []byte, keep bool) {
 		Version10:  x.request.Version10,
 		KeepAlive:  keep,
 	}
-	x.out = x.response.AppendTo(x.out[:0], head, &rewrite)
+	x.out = x.response.AppendTo(x.emptyOut(), head, &rewrite)
 	x.input.use(x.response.Length())
 	x.status = x.response.Status
 }

@@ -44,12 +44,12 @@ type exchange struct {
 	c        *connection
 	settings *settings
 
-	request http1.Request
 	// head is the request's head as received. It lies in the connection's input until that is needed for the body; then
 	// headBuffer is what it lies in.
 	head       []byte
 	headBuffer []byte
-	// out is the request as sent to the server (head, and what of the body came with it), then the response likewise.
+	// out is the request as sent to the server (head, and what of the body came with it), then the response likewise; nil
+	// for a request without a body that has been sent, which can be made again.
 	out         []byte
 	requestBody body
 	upload      upload
@@ -65,7 +65,6 @@ type exchange struct {
 	sticky      stickiness
 	scratch     persistence.Scratch
 
-	response     http1.Response
 	input        window // from the server
 	responseBody body
 
@@ -82,6 +81,10 @@ type exchange struct {
 	linger        bool // the client may still be sending
 	resent        bool // after a stale connection
 	entry         Entry
+
+	// The heads are at the end, being large and mostly unused.
+	request  http1.Request
+	response http1.Response
 }
 
 // exchanges is a free list of exchanges.
@@ -180,12 +183,10 @@ func (x *exchange) reset() {
 	if x.headBuffer != nil {
 		pool.put(x.headBuffer)
 	}
-	if x.out != nil {
-		pool.put(x.out)
-	}
+	x.releaseOut()
 	x.input.release(pool)
 	x.environment, x.proxy, x.c, x.settings = nil, nil, nil, nil
-	x.head, x.headBuffer, x.out = nil, nil, nil
+	x.head, x.headBuffer = nil, nil
 	x.requestBody, x.responseBody = body{}, body{}
 	x.upload.reset()
 	x.besideEnded = nil
@@ -320,12 +321,27 @@ func (x *exchange) render() error {
 		ForwardedHost: x.eligible.Object.ForwardedHost,
 		DefaultHost:   x.c.defaultHost,
 	}
-	x.out = x.request.AppendTo(x.proxy.buffers.get(mediumBuffer)[:0], x.head, &rewrite)
+	x.out = x.request.AppendTo(x.emptyOut(), x.head, &rewrite)
 	var err error
 	before := x.out
 	x.out, err = x.requestBody.appendAvailable(x.out, &x.c.input)
 	x.received += int64(len(x.out) - len(before))
 	return err
+}
+
+// emptyOut is out for something new.
+func (x *exchange) emptyOut() []byte {
+	if x.out == nil {
+		x.out = x.proxy.buffers.get(mediumBuffer)
+	}
+	return x.out[:0]
+}
+
+func (x *exchange) releaseOut() {
+	if x.out != nil {
+		x.proxy.buffers.put(x.out)
+		x.out = nil
+	}
 }
 
 // draining tells that the client's connection is to be closed after this response.

@@ -12,8 +12,7 @@ const (
 
 // head is what request and response heads have in common: the lines read so far, and their framing.
 type head struct {
-	fields [MaxFields]field
-	count  int
+	count int
 	// position is where the first line not yet read starts; scanned is how far the search for its end has come.
 	position int
 	scanned  int
@@ -26,6 +25,8 @@ type head struct {
 	hasUpgrade  bool
 	hasRefused  bool // an Upgrade field lists a protocol that is refused, see mayUpgrade
 	length      int64
+
+	fields [MaxFields]field // at the end: most heads use the first few, and what is used lies together
 }
 
 func (h *head) reset() {

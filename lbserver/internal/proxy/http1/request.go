@@ -31,7 +31,6 @@ func (m Method) Idempotent() bool {
 // Request is the head of a request. It holds offsets into the buffer that Parse was given: methods that take buf want
 // that same buffer, or a longer or moved one with the same bytes in front. Reset makes it ready for the next request.
 type Request struct {
-	head
 	// Method is the request's method.
 	Method Method
 	// Version10 tells an HTTP/1.0 request. Minor versions above 1 are taken for 1 (RFC 9110, 2.5).
@@ -51,6 +50,8 @@ type Request struct {
 	hostField                    int   // index in fields, -1 where there is none
 	maxForwards                  int64 // of OPTIONS and TRACE, -1 where there is none
 	trailersWanted               bool
+
+	head
 }
 
 var (

@@ -2,7 +2,6 @@ package http1
 
 // Response is the head of a response; see [Request] for how it and its buffer are used.
 type Response struct {
-	head
 	// Status is the status code, 100 to 999.
 	Status int
 	// Version10 tells an HTTP/1.0 server.
@@ -10,6 +9,8 @@ type Response struct {
 
 	lineEnd   int // of the status line, with its CR LF
 	textStart int // of " 200 OK" in the status line
+
+	head
 }
 
 var (

@@ -114,35 +114,45 @@ func (c *Connection) expire() {
 	}
 }
 
-// Read implements io.Reader.
-func (c *Connection) Read(p []byte) (int, error) {
+// Await waits until there is something to read, which an end counts as, and fails as Read does.
+func (c *Connection) Await() error {
 	for {
 		switch {
 		case c.closed:
-			return 0, net.ErrClosed
+			return net.ErrClosed
 		case c.interrupted:
-			return 0, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		case c.readable:
-			n, errno := receive(c.descriptor, p)
-			switch {
-			case errno == unix.EAGAIN:
-				c.readable = false
-			case errno == unix.EINTR:
-			case errno != 0:
-				return 0, os.NewSyscallError("read", errno)
-			case n == 0 && len(p) > 0:
-				return 0, io.EOF
-			default:
-				c.readable = n == len(p) || c.ended
-				c.loop.spend(n)
-				return n, nil
-			}
+			return nil
 		case c.loop.past(c.readBy):
-			return 0, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		default:
 			c.reader = c.loop.current
 			c.loop.arm(&c.timer, c.readBy)
 			c.reader.giveWay()
+		}
+	}
+}
+
+// Read implements io.Reader.
+func (c *Connection) Read(p []byte) (int, error) {
+	for {
+		if err := c.Await(); err != nil {
+			return 0, err
+		}
+		n, errno := receive(c.descriptor, p)
+		switch {
+		case errno == unix.EAGAIN:
+			c.readable = false
+		case errno == unix.EINTR:
+		case errno != 0:
+			return 0, os.NewSyscallError("read", errno)
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		default:
+			c.readable = n == len(p) || c.ended
+			c.loop.spend(n)
+			return n, nil
 		}
 	}
 }

@@ -73,6 +73,9 @@ func deadline(current time.Time, timeout time.Duration, now time.Time) (next tim
 // is in; until then that one must not begin another ReadWithin. Only writing, Linger and Close are left afterwards.
 func (s *Stream) InterruptRead() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
+// Await returns at once: a goroutine waits with its buffers.
+func (s *Stream) Await() error { return nil }
+
 // Send writes; a goroutine has nothing to gain from doing so later.
 func (s *Stream) Send(p []byte) (int, error) { return s.Write(p) }
 
