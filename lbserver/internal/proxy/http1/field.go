@@ -128,10 +128,25 @@ func kindOfC(name []byte) kind {
 }
 
 func kindOfEndToEnd(name []byte) kind {
-	for _, word := range [...]string{"authorization", "date", "forwarded", "location", "origin", "range", "vary", "via"} {
-		if equalFold(name, word) {
-			return kindEndToEnd
-		}
+	var known bool
+	switch len(name) {
+	case len("via"):
+		known = equalFold(name, "via")
+	case len("date"):
+		known = equalFold(name, "date") || equalFold(name, "vary")
+	case len("range"):
+		known = equalFold(name, "range")
+	case len("origin"):
+		known = equalFold(name, "origin")
+	case len("location"):
+		known = equalFold(name, "location")
+	case len("forwarded"):
+		known = equalFold(name, "forwarded")
+	case len("authorization"):
+		known = equalFold(name, "authorization")
+	}
+	if known {
+		return kindEndToEnd
 	}
 	return kindOther
 }

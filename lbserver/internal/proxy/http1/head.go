@@ -95,7 +95,10 @@ func (h *head) readField(buf []byte, end int) error {
 		return errObsoleteFold
 	}
 	colon := start
-	for colon < end && classes[buf[colon]]&classToken != 0 {
+	for _, c := range buf[start:end] {
+		if classes[c]&classToken == 0 {
+			break
+		}
 		colon++
 	}
 	if colon == end {
@@ -118,12 +121,9 @@ func (h *head) readField(buf []byte, end int) error {
 		valueEnd--
 	}
 	f := &h.fields[h.count]
-	*f = field{
-		start: uint32(start), end: uint32(end + 2),
-		valueStart: uint32(valueStart), valueEnd: uint32(valueEnd),
-		nameLength: uint16(colon - start),
-		kind:       kindOf(buf[start:colon]),
-	}
+	f.start, f.end = uint32(start), uint32(end+2)
+	f.valueStart, f.valueEnd = uint32(valueStart), uint32(valueEnd)
+	f.nameLength, f.kind, f.removed = uint16(colon-start), kindOf(buf[start:colon]), false
 	h.count++
 	return h.noteField(f, buf)
 }
