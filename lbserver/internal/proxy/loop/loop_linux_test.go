@@ -66,13 +66,21 @@ func wait(t *testing.T, ended chan struct{}) {
 // pair is a connection to a listening socket of the test: the loop's end, and the other one.
 func pair(t *testing.T, l *loop.Loop) (ours *loop.Connection, theirs *net.TCPConn) {
 	t.Helper()
+	ours, theirs = pairOf(t, l)
+	t.Cleanup(func() { on(t, l, func() { _ = ours.Close() }) })
+	return ours, theirs
+}
+
+// pairOf is pair for a loop that the test ends.
+func pairOf(t *testing.T, l *loop.Loop) (ours *loop.Connection, theirs *net.TCPConn) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
 	on(t, l, func() {
-		ours, err = l.Dial(netip.MustParseAddrPort(listener.Addr().String()), patience, func(*loop.Connection) {})
+		ours, err = l.Dial(address(listener), patience, func(*loop.Connection) {})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -81,12 +89,11 @@ func pair(t *testing.T, l *loop.Loop) (ours *loop.Connection, theirs *net.TCPCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		accepted.Close()
-		on(t, l, func() { _ = ours.Close() })
-	})
+	t.Cleanup(func() { accepted.Close() })
 	return ours, accepted.(*net.TCPConn)
 }
+
+func address(of net.Listener) netip.AddrPort { return netip.MustParseAddrPort(of.Addr().String()) }
 
 func TestBytesPassBothWaysAtOnce(t *testing.T) {
 	l := start(t)
