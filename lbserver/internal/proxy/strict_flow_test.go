@@ -3,8 +3,6 @@ package proxy_test
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -12,12 +10,11 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
@@ -29,153 +26,6 @@ func browserOf(t *testing.T) *http.Client {
 	transport := &http.Transport{DisableCompression: true, ExpectContinueTimeout: patience}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
-}
-
-// echoSockets is a WebSocket server that sends each message back, and notes how its client closed.
-func echoSockets(t *testing.T, name string, closed chan<- error) string {
-	t.Helper()
-	return serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-		socket, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			closed <- err
-			return
-		}
-		defer func() { _ = socket.CloseNow() }() // it may be closed already
-		socket.SetReadLimit(-1)
-		for {
-			kind, message, err := socket.Read(r.Context())
-			if err != nil {
-				closed <- err
-				return
-			}
-			if string(message) == "leave" {
-				closed <- socket.Close(4002, "as you wish")
-				return
-			}
-			if string(message) == "name" {
-				message = []byte(name)
-			}
-			if err := socket.Write(r.Context(), kind, message); err != nil {
-				closed <- err
-				return
-			}
-		}
-	})
-}
-
-func openSocket(t *testing.T, b *bed) *websocket.Conn {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	socket, response, err := websocket.Dial(ctx, "ws://"+b.address+"/", &websocket.DialOptions{HTTPClient: browserOf(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("got %s", response.Status)
-	}
-	socket.SetReadLimit(-1)
-	t.Cleanup(func() { _ = socket.CloseNow() })
-	return socket
-}
-
-// ask sends a message and returns the answer.
-func ask(t *testing.T, socket *websocket.Conn, message string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := socket.Write(ctx, websocket.MessageBinary, []byte(message)); err != nil {
-		t.Fatal(err)
-	}
-	_, answer, err := socket.Read(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(answer)
-}
-
-func TestWebSocketsEchoAndCloseWithTheirCodes(t *testing.T) {
-	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		closed := make(chan error, 1)
-		b := e.newBed(t, echoSockets(t, "a", closed))
-		socket := openSocket(t, b)
-		for _, size := range []int{0, 1, 125, 126, 65535, 65536, 3 << 20} {
-			message := make([]byte, size)
-			_, _ = rand.Read(message) // never fails
-			if got := ask(t, socket, "#"+string(message)); got != "#"+string(message) {
-				t.Errorf("a message of %d bytes came back as another one of %d", size, len(got))
-			}
-		}
-		if err := socket.Close(4001, "enough"); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		var how websocket.CloseError
-		if err := <-closed; !errors.As(err, &how) || how.Code != 4001 || how.Reason != "enough" {
-			t.Errorf("the server heard %v", err)
-		}
-		leaving := openSocket(t, b)
-		if err := leaving.Write(t.Context(), websocket.MessageText, []byte("leave")); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := leaving.Read(t.Context()); !errors.As(err, &how) || how.Code != 4002 || how.Reason != "as you wish" {
-			t.Errorf("the client heard %v", err)
-		}
-		if err := <-closed; err != nil {
-			t.Errorf("the server's close: %v", err)
-		}
-	})
-}
-
-func TestWebSocketsCarryFragmentsAndPings(t *testing.T) {
-	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		closed := make(chan error, 1)
-		socket := openSocket(t, e.newBed(t, echoSockets(t, "a", closed)))
-		pieces := make(chan error, 1)
-		go func() {
-			w, err := socket.Writer(t.Context(), websocket.MessageBinary)
-			for i := 0; i < 50 && err == nil; i++ {
-				_, err = io.WriteString(w, strings.Repeat(string(rune('a'+i%26)), 10000)) // each is a frame or more
-			}
-			pieces <- errors.Join(err, w.Close())
-		}()
-		_, message, err := socket.Read(t.Context())
-		if err := errors.Join(err, <-pieces); err != nil || len(message) != 500000 || message[10000] != 'b' {
-			t.Fatalf("got %d bytes, %v", len(message), err)
-		}
-		reading := socket.CloseRead(t.Context())
-		if err := socket.Ping(reading); err != nil {
-			t.Errorf("ping: %v", err)
-		}
-		_ = socket.CloseNow() // the server hears of it
-		if err := <-closed; err == nil {
-			t.Error("the server took a connection that was cut for a close")
-		}
-	})
-}
-
-func TestWebSocketOutlivesAChangeOfItsServers(t *testing.T) {
-	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		closed := make(chan error, 2)
-		first, second := echoSockets(t, "a", closed), echoSockets(t, "b", closed)
-		b := e.newBed(t, first)
-		old := openSocket(t, b)
-		if got := ask(t, old, "name"); got != "a" {
-			t.Fatalf("got %q", got)
-		}
-		next := strictGroup(second)
-		next.Servers[0].ID = "target-bbbbbbbbbb"
-		b.changeServers(next)
-		b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout = 30 })
-		if got := ask(t, old, "name"); got != "a" {
-			t.Errorf("the socket is at %q after the change", got)
-		}
-		if got := ask(t, openSocket(t, b), "name"); got != "b" {
-			t.Errorf("a new socket is at %q", got)
-		}
-		if err := old.Close(websocket.StatusNormalClosure, ""); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
 }
 
 func TestEventsArriveUnbuffered(t *testing.T) {
@@ -339,16 +189,25 @@ func heapPeak(run func()) uint64 {
 	return peak - min(peak, before)
 }
 
-// bulk is how much goes through in each direction: enough in CI that what grows with it would be seen.
-func bulk() int64 {
-	if os.Getenv("CI") == "true" {
-		return 1 << 30
+// bulk is how much goes through in each direction: as many GiB as LBSERVER_BULK_GIB says, which is 10 in a step of CI's own.
+func bulk(t *testing.T) int64 {
+	t.Helper()
+	text := os.Getenv("LBSERVER_BULK_GIB")
+	if text == "" {
+		return 128 << 20
 	}
-	return 128 << 20
+	count, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		t.Fatalf("LBSERVER_BULK_GIB=%s: want a number of GiB", text)
+	}
+	return int64(count) << 30
 }
 
 // TestLargeBodiesNeedFlatMemory is not parallel: it measures the process.
-func TestLargeBodiesNeedFlatMemory(t *testing.T) {
+func TestLargeBodiesNeedFlatMemory(t *testing.T) { onEachEngine(t, testLargeBodiesNeedFlatMemory) }
+
+func testLargeBodiesNeedFlatMemory(t *testing.T, e engine) {
+	total := bulk(t)
 	const most = 16 << 20 // client, server and proxy together; buffers are 64 KiB each
 	sums := make(chan uint32, 1)
 	server := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
@@ -356,12 +215,12 @@ func TestLargeBodiesNeedFlatMemory(t *testing.T) {
 		if r.Method == http.MethodPost {
 			_, _ = io.CopyBuffer(sum, struct{ io.Reader }{r.Body}, make([]byte, 64<<10)) // a failure shows in the sum
 		} else {
-			w.Header().Set("Content-Length", fmt.Sprint(bulk()))
-			_, _ = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, sum)}, &pattern{bulk()}, make([]byte, 64<<10)) // as above
+			w.Header().Set("Content-Length", fmt.Sprint(total))
+			_, _ = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, sum)}, &pattern{total}, make([]byte, 64<<10)) // as above
 		}
 		sums <- sum.Sum32()
 	})
-	b, _ := newStrictBed(t, engine{}, proxy.Config{}, server)
+	b, _ := newStrictBed(t, e, proxy.Config{}, server)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
 			var ours uint32
@@ -369,7 +228,7 @@ func TestLargeBodiesNeedFlatMemory(t *testing.T) {
 				sum := crc32.NewIEEE()
 				var body io.Reader = http.NoBody
 				if method == http.MethodPost {
-					body = io.TeeReader(&pattern{bulk()}, sum)
+					body = io.TeeReader(&pattern{total}, sum)
 				}
 				request, err := http.NewRequestWithContext(t.Context(), method, "http://"+b.address+"/", body)
 				if err != nil {
@@ -385,11 +244,12 @@ func TestLargeBodiesNeedFlatMemory(t *testing.T) {
 				}
 				ours = sum.Sum32()
 			})
+			t.Logf("%d MiB went through and took %d KiB of heap", total>>20, grew>>10)
 			if theirs := <-sums; ours != theirs {
 				t.Errorf("the body changed on its way: %x became %x", ours, theirs)
 			}
 			if grew > most {
-				t.Errorf("%d MiB went through and took %d KiB of heap, want at most %d", bulk()>>20, grew>>10, most>>10)
+				t.Errorf("%d MiB went through and took %d KiB of heap, want at most %d", total>>20, grew>>10, most>>10)
 			}
 		})
 	}
