@@ -1,0 +1,7 @@
+list "alb_listener" "web" {
+  provider = alb
+
+  config {
+    name = "web"
+  }
+}

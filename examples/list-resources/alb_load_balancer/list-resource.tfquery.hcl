@@ -1,0 +1,3 @@
+list "alb_load_balancer" "all" {
+  provider = alb
+}

@@ -1,0 +1,7 @@
+list "alb_server_group" "web" {
+  provider = alb
+
+  config {
+    name_contains = "web"
+  }
+}

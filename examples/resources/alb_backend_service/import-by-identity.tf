@@ -1,0 +1,6 @@
+import {
+  to = alb_backend_service.web
+  identity = {
+    id = "backend-a2b3c4d5e6"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = alb_load_balancer.edge
+  identity = {
+    id = "alb-a2b3c4d5e6"
+  }
+}
