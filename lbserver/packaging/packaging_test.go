@@ -1,0 +1,60 @@
+// Package packaging_test holds what lbserver is packaged with against what lbserver knows.
+package packaging_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestEverySettingOfThePackagesIsOneOfLbserver(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "lbserver")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/lbserver").CombinedOutput(); err != nil {
+		t.Fatalf("build lbserver: %v\n%s", err, output)
+	}
+	help, err := exec.CommandContext(t.Context(), binary, "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	variable := regexp.MustCompile(`LBSERVER_[A-Z_]+`)
+	known := map[string]bool{}
+	for _, name := range variable.FindAllString(string(help), -1) {
+		known[name] = true
+	}
+	for _, file := range []string{"lbserver.service", "lbserver.env", "Containerfile"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := variable.FindAllString(string(text), -1)
+		if len(used) == 0 {
+			t.Errorf("%s sets nothing", file)
+		}
+		for _, name := range used {
+			if !known[name] {
+				t.Errorf("%s has %s, which lbserver does not know", file, name)
+			}
+		}
+	}
+}
+
+// systemd reads a value as it stands: a comment behind it would be part of it.
+func TestEveryLineOfTheEnvironmentFileIsASettingOrAComment(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open("lbserver.env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	line := regexp.MustCompile(`^(#.*|LBSERVER_[A-Z_]+=[^\s#]*)?$`)
+	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+		if !line.MatchString(strings.TrimRight(scanner.Text(), "\n")) {
+			t.Errorf("%q", scanner.Text())
+		}
+	}
+}
