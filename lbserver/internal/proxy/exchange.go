@@ -52,7 +52,6 @@ type exchange struct {
 	// for a request without a body that has been sent, which can be made again.
 	out         []byte
 	requestBody body
-	upload      upload
 	besideEnded func() // returns when what runs beside the exchange has ended; nil where there was nothing
 
 	eligible *service.Eligible
@@ -63,7 +62,6 @@ type exchange struct {
 	// writeBroken tells that the server did not take the whole request.
 	writeBroken bool
 	sticky      stickiness
-	scratch     persistence.Scratch
 
 	input        window // from the server
 	responseBody body
@@ -80,11 +78,13 @@ type exchange struct {
 	complete      bool // the client got a whole response
 	linger        bool // the client may still be sending
 	resent        bool // after a stale connection
-	entry         Entry
 
-	// The heads are at the end, being large and mostly unused.
+	// What few requests need is at the end, and the heads, of which most use the first few fields.
 	request  http1.Request
+	upload   upload
+	scratch  persistence.Scratch
 	response http1.Response
+	entry    Entry
 }
 
 // exchanges is a free list of exchanges.
@@ -175,6 +175,7 @@ func (x *exchange) logAccess() {
 		x.entry.ServerID, x.entry.ServerAddress = x.endpoint.ID, x.endpoint.Address
 	}
 	x.proxy.accessLog.Log(&x.entry)
+	x.entry = Entry{} // it refers to buffers
 }
 
 // reset gives back what the exchange holds, and forgets the request.
@@ -188,14 +189,15 @@ func (x *exchange) reset() {
 	x.environment, x.proxy, x.c, x.settings = nil, nil, nil, nil
 	x.head, x.headBuffer = nil, nil
 	x.requestBody, x.responseBody = body{}, body{}
-	x.upload.reset()
+	if x.upload.started() {
+		x.upload.reset()
+	}
 	x.besideEnded = nil
 	x.eligible, x.endpoint, x.tried = nil, nil, x.tried[:0]
 	x.sticky = stickiness{}
 	x.requestID, x.failure = "", ""
 	x.status, x.failureStatus, x.received, x.sent, x.retries = 0, 0, 0, 0, 0
 	x.complete, x.linger, x.resent, x.writeBroken = false, false, false, false
-	x.entry = Entry{}
 }
 
 // id names the request in error pages and logs. It is made when it is asked for, which most requests never do.
