@@ -173,6 +173,16 @@ func (p *protocol) apply(kind string, before applied, config values) applied {
 	return applied{done.NewState, done.NewIdentity, done.Private}
 }
 
+// destroy deletes what is there.
+func (p *protocol) destroy(kind string, before applied) {
+	p.t.Helper()
+	nothing := dynamic(p.t, tftypes.NewValue(p.types[kind], nil))
+	done, err := p.server.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: kind, PriorState: before.state, PlannedState: nothing, Config: nothing, PlannedPrivate: before.private,
+	})
+	p.good(err, done.Diagnostics)
+}
+
 // plan plans a configuration after what is there.
 func (p *protocol) plan(kind string, before applied, config values) *tfprotov6.PlanResourceChangeResponse {
 	p.t.Helper()
