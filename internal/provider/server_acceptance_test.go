@@ -312,7 +312,7 @@ func TestAServerThatItsGroupCannotHaveIsRefusedAtItsAttribute(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      lb.Configuration(openGroup + taken + ownServer("b", "address = \"10.0.0.1\"\nport = 80")),
-			ExpectError: inWords(`Attribute "address": 10.0.0.1 with port 80 is in server group "web"`),
+			ExpectError: inWords(`has "10.0.0.1" with port 80 already, as server "target-`),
 		},
 		resource.TestStep{
 			Config:      lb.Configuration(openGroup + taken + ownServer("b", "address = \"8.8.8.8\"")),

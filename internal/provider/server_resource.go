@@ -70,7 +70,7 @@ func (r *serverResource) Create(ctx context.Context, req resource.CreateRequest,
 	wanted := plan.server()
 	id, err := r.api.RegisterServer(ctx, groupID, registration(wanted))
 	if err != nil {
-		addCallError(&resp.Diagnostics, "Server not registered", err, plan.attribute)
+		r.reportRefusal(ctx, plan, err, &resp.Diagnostics)
 		return
 	}
 	if id == "" {
@@ -85,7 +85,21 @@ func (r *serverResource) Create(ctx context.Context, req resource.CreateRequest,
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
 
-// find looks a server up that the API took without telling its id.
+// reportRefusal reports why a server was not registered; where it is registered already, by what id it can be imported.
+func (r *serverResource) reportRefusal(ctx context.Context, plan serverResourceModel, err error, diags *diag.Diagnostics) {
+	groupID, wanted := plan.ServerGroupID.ValueString(), plan.server()
+	if client.IsConflict(err) {
+		if id, lookErr := r.find(ctx, groupID, wanted.identity()); lookErr == nil {
+			diags.AddAttributeError(path.Root(plan.hostAttribute()), "Server is registered already", fmt.Sprintf(
+				"Server group %q has %s already, as server %q. To have it managed here, import it by the id \"%[1]s/%[3]s\".",
+				groupID, describeServer(wanted), id))
+			return
+		}
+	}
+	addCallError(diags, "Server not registered", err, plan.attribute)
+}
+
+// find looks up the id of a server by what it is: a registration need not tell it.
 func (r *serverResource) find(ctx context.Context, groupID string, wanted identity) (string, error) {
 	servers, err := r.api.Servers(ctx, groupID)
 	if err != nil {
