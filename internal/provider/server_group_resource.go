@@ -60,6 +60,9 @@ func (r *serverGroupResource) ModifyPlan(ctx context.Context, req resource.Modif
 	case plan.Servers.IsUnknown():
 	case !plan.Servers.IsNull():
 		r.api.members.list(plan.ID.ValueString(), &resp.Diagnostics)
+		if state.Servers.IsNull() {
+			r.warnOfUnlisted(ctx, plan, &resp.Diagnostics)
+		}
 	case listed > 0:
 		resp.Diagnostics.AddAttributeWarning(path.Root("servers"), "Servers stay registered", fmt.Sprintf(
 			"Server group %q (%s) no longer lists its servers. The %d that it has stay in it and take traffic; alb_server resources can take "+
