@@ -52,6 +52,12 @@ func (r *backendServiceResource) Metadata(_ context.Context, req resource.Metada
 	resp.TypeName = req.ProviderTypeName + "_backend_service"
 }
 
+// ModifyPlan also judges the plan by what the API shows.
+func (r *backendServiceResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.placedResource.ModifyPlan(ctx, req, resp)
+	r.judge(ctx, req, resp)
+}
+
 // Create makes the backend service, and turns its health check off if that is wanted: the API creates it with one. Then it
 // waits for healthy servers, if that is wanted.
 func (r *backendServiceResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {

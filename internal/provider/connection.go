@@ -21,6 +21,7 @@ type connection struct {
 	defaultLoadBalancerID string // the provider's load_balancer_id, or empty
 
 	members  membership
+	judging  *judgement
 	unusable atomic.Bool // whether a resource has reported that the API cannot be used
 	misled   atomic.Bool // whether a resource has reported that defaultLoadBalancerID names none
 

@@ -63,6 +63,11 @@ func (m *listenerAttributes) read(listener lbapi.Listener) {
 	m.Enabled = types.BoolValue(listener.Status == lbapi.On)
 }
 
+// replaces reports whether a plan makes another listener of the one in the state, by the attributes that cannot change.
+func (m listenerModel) replaces(before listenerModel) bool {
+	return !m.LoadBalancerID.Equal(before.LoadBalancerID) || !m.Protocol.Equal(before.Protocol) || !m.Port.Equal(before.Port)
+}
+
 // Metadata names the resource type.
 func (r *listenerResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_listener"
@@ -115,6 +120,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 // ModifyPlan also holds the listener's protocol against that of its backend service, when that is there and can be read.
 func (r *listenerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.placedResource.ModifyPlan(ctx, req, resp)
+	r.judge(ctx, req, resp)
 	if resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || r.api == nil {
 		return
 	}

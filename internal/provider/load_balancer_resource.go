@@ -62,6 +62,11 @@ func (m *loadBalancerAttributes) read(ctx context.Context, balancer lbapi.LoadBa
 	m.DeletionProtection = types.BoolValue(balancer.DeleteProtection)
 }
 
+// replaces reports whether a plan makes another load balancer of the one in the state, by the attributes that cannot change.
+func (m loadBalancerModel) replaces(before loadBalancerModel) bool {
+	return !m.Address.Equal(before.Address) || !m.SubnetID.Equal(before.SubnetID) || !m.AvailabilityZones.Equal(before.AvailabilityZones)
+}
+
 // Metadata names the resource type.
 func (r *loadBalancerResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_load_balancer"
@@ -117,6 +122,7 @@ func (r *loadBalancerResource) Schema(ctx context.Context, _ resource.SchemaRequ
 // ModifyPlan refuses to delete or replace what is protected: at apply it would be too late, since what is on the load
 // balancer is deleted before it.
 func (r *loadBalancerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.judge(ctx, req, resp)
 	if req.State.Raw.IsNull() {
 		return
 	}
@@ -126,7 +132,7 @@ func (r *loadBalancerResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if !req.Plan.Raw.IsNull() {
 		fate = "replaces"
 		resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-		if plan.Address.Equal(state.Address) && plan.SubnetID.Equal(state.SubnetID) && plan.AvailabilityZones.Equal(state.AvailabilityZones) {
+		if !plan.replaces(state) {
 			return
 		}
 	}

@@ -131,7 +131,7 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", sentence("endpoint", err.Error()))
 		return
 	}
-	shared := &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID}
+	shared := &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID, judging: newJudgement()}
 	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
 }
 

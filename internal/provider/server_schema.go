@@ -98,6 +98,7 @@ func (r *serverResource) ValidateConfig(ctx context.Context, req resource.Valida
 // ModifyPlan refuses a server of a group that lists its servers itself, and one that is named in another way than those of its
 // group, as far as the group is known.
 func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.judge(ctx, req, resp)
 	if req.Plan.Raw.IsNull() || r.api == nil {
 		return
 	}
