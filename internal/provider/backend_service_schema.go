@@ -52,13 +52,14 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 			},
 			"session_persistence": schema.SingleNestedAttribute{
 				MarkdownDescription: "Keeps a client on its server by a cookie. Off where it is left out. " +
-					describeRules(lbapi.TermSessionPersistence.Attribute, rules),
+					describeRules(lbapi.TermSessionPersistence.Attribute, rules) +
+					" A plan that turns it off warns of how many sessions were seen of late.",
 				Optional:   true,
 				Attributes: sessionPersistenceAttributes(),
 			},
 			"server_group_id": schema.StringAttribute{
 				MarkdownDescription: "Server group that takes the traffic, on the same load balancer. Without one, clients are told that " +
-					"the service is unavailable.",
+					"the service is unavailable. A plan warns where a backend service of another `protocol` uses the group too.",
 				Optional:   true,
 				Validators: []validator.String{idRule(lbapi.ServerGroupID)},
 			},

@@ -232,6 +232,8 @@ func TestPlansThatMoveTheSessionsOfASingleServerSayHowMany(t *testing.T) {
 	warns(t, "drained", f.plan(with(a(", weight = 10"), b(", weight = 0"))), "gets weight 0, so takes no request, in server group \"web\" ("+
 		onlyServerGroup(t, lb)+"). About # sessions", 20)
 	quiet(t, "another weight", f.plan(with(a(", weight = 10"), b(", weight = 1"))))
+	warns(t, "in the data source", f.plan(whole+"data \"alb_server_health\" \"web\" {\n  backend_service_id = alb_backend_service.web.id\n}\n"+
+		"output \"sessions\" {\n  value = sum(data.alb_server_health.web.servers[*].sessions)\n}\n"), "+ sessions = #", 40)
 
 	drained := with(a(", weight = 10"), b(", weight = 0"))
 	f.run(drained, "apply", "-auto-approve")

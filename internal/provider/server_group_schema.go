@@ -39,7 +39,8 @@ func (r *serverGroupResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"none. Left out, which servers there are is not this resource's concern but that of [alb_server](server.md) resources " +
 					"or of others; those that are there stay. The keys are names of your own choice, which the API does not know; a " +
 					"server is known by its address or instance and its port, so a new key for the same server changes nothing. After an " +
-					"import the keys are `address:port`, or `address` alone for a server without a port of its own.",
+					"import the keys are `address:port`, or `address` alone for a server without a port of its own. A plan that takes the requests " +
+					"from a server warns of how many sessions were seen on it of late.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: serverAttributeSchemas()},
 			},

@@ -24,7 +24,8 @@ func (r *serverResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 		MarkdownDescription: "One server of a server group, where the servers of a group are not all described in one place: they come from " +
 			"`for_each` over something else, or from several configurations. The group leaves its own `servers` out; one that lists them and " +
 			"has an `alb_server` as well is refused. A backend service with `wait_for_healthy` waits for servers that are registered " +
-			"when it is made, so give it `depends_on` for its `alb_server` resources.",
+			"when it is made, so give it `depends_on` for its `alb_server` resources. A plan that takes the requests from a server warns of how " +
+			"many sessions were seen on it of late.",
 		Attributes: map[string]schema.Attribute{
 			"id": idAttribute("server"),
 			"server_group_id": schema.StringAttribute{
