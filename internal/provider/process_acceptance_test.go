@@ -68,34 +68,62 @@ func interruptInMidApply(t *testing.T, environment []string) {
 	proxy.On(create, 6, acctest.Hold(held, release, acctest.Deliver))
 	w := acctest.NewWorkspace(t, environment, fleet(spoiled, groups, backendServices))
 	apply := w.Start(t, "apply", "-auto-approve")
-	for range 10 {
-		receive(t, held, apply)
-	}
-	if err := apply.Interrupt(); err != nil {
-		t.Fatal(err)
-	}
-	acctest.Eventually(t, func() error {
-		if !strings.Contains(apply.Output(), "Interrupt received") {
-			return fmt.Errorf("terraform has not noticed the interrupt:\n%s", apply.Output())
-		}
-		return nil
-	})
-	close(release)
-	if err := apply.Wait(); err == nil {
-		t.Fatalf("the interrupted apply succeeded:\n%s", apply.Output())
-	}
-	made, err := lb.IDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(made, w.IDs(t)); diff != "" || len(made) < 16 || len(made) >= groups+backendServices {
-		t.Errorf("after the interrupt the server has %d objects (-server +state):\n%s\n%s", len(made), diff, apply.Output())
+	interruptOnceTenAreHeld(t, apply, held, release)
+	if made := wantStateTrue(t, lb, w, apply); made < 16 || made >= groups+backendServices {
+		t.Errorf("after the interrupt there are %d objects, want some of %d", made, groups+backendServices)
 	}
 	w.Run(t, "apply", "-auto-approve")
 	if err := lb.Holds(0, backendServices, groups, 2*groups); err != nil {
 		t.Error("after the second apply:", err)
 	}
 	w.Run(t, "plan", "-detailed-exitcode")
+
+	held, release = make(chan struct{}), make(chan struct{})
+	proxy.On("^DELETE ", 5, acctest.Hold(held, release, acctest.Lose))
+	proxy.On("^DELETE ", 5, acctest.Hold(held, release, acctest.Deliver))
+	destroy := w.Start(t, "destroy", "-auto-approve")
+	interruptOnceTenAreHeld(t, destroy, held, release)
+	if left := wantStateTrue(t, lb, w, destroy); left > groups+backendServices-10 || left == 0 {
+		t.Errorf("after the interrupt there are %d objects, want all but ten or so of %d", left, groups+backendServices)
+	}
+	w.Run(t, "destroy", "-auto-approve")
+	if err := lb.Holds(0, 0, 0, 0); err != nil {
+		t.Error("after the second destroy:", err)
+	}
+}
+
+// interruptOnceTenAreHeld interrupts a Terraform that has ten calls carried out and not answered, and waits for its end.
+func interruptOnceTenAreHeld(t *testing.T, running *acctest.Running, held <-chan struct{}, release chan<- struct{}) {
+	t.Helper()
+	for range 10 {
+		receive(t, held, running)
+	}
+	if err := running.Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	acctest.Eventually(t, func() error {
+		if !strings.Contains(running.Output(), "Interrupt received") {
+			return fmt.Errorf("terraform has not noticed the interrupt:\n%s", running.Output())
+		}
+		return nil
+	})
+	close(release)
+	if err := running.Wait(); err == nil {
+		t.Fatalf("the interrupted run succeeded:\n%s", running.Output())
+	}
+}
+
+// wantStateTrue checks that the state has what the server has, and returns how many objects that are.
+func wantStateTrue(t *testing.T, lb *acctest.LoadBalancer, w *acctest.Workspace, after *acctest.Running) int {
+	t.Helper()
+	made, err := lb.IDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, w.IDs(t)); diff != "" {
+		t.Errorf("what the server has is not what the state has (-server +state):\n%s\n%s", diff, after.Output())
+	}
+	return len(made)
 }
 
 // receive waits for a message from a fault proxy while Terraform runs.
