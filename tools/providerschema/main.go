@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path"
 
@@ -18,13 +19,13 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	if err := run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "providerschema:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, to io.Writer) error {
 	server := providerserver.NewProtocol6(provider.New("")())()
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
@@ -37,7 +38,7 @@ func run(ctx context.Context) error {
 	for _, one := range append(schemas.Diagnostics, identities.Diagnostics...) {
 		return fmt.Errorf("get the schemas: %s: %s", one.Summary, one.Detail)
 	}
-	encoder := json.NewEncoder(os.Stdout)
+	encoder := json.NewEncoder(to)
 	encoder.SetIndent("", "  ")
 	err = encoder.Encode(document{"1.0", map[string]providerSchemas{path.Base(provider.Address): {
 		Provider:           *schemaOf(schemas.Provider),

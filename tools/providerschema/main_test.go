@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+	"github.com/alb-project/terraform-provider-alb/internal/provider"
+)
+
+func TestMain(m *testing.M) { os.Exit(acctest.Main(m)) }
+
+// schemasIn takes the kinds of schemas of the one provider out of a document.
+func schemasIn(t *testing.T, output []byte) map[string]any {
+	t.Helper()
+	var all struct {
+		Schemas map[string]map[string]any `json:"provider_schemas"`
+	}
+	if err := json.Unmarshal(output, &all); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, schemas := range all.Schemas {
+		return schemas
+	}
+	t.Fatal("no schemas")
+	return nil
+}
+
+func TestTheSchemasAreThoseThatTerraformShows(t *testing.T) {
+	t.Parallel()
+	var own bytes.Buffer
+	if err := run(t.Context(), &own); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	head := fmt.Sprintf("terraform {\n  required_providers {\n    alb = {\n      source = %q\n    }\n  }\n}\n", provider.Address)
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(head), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), acctest.Terraform(), "providers", "schema", "-json")
+	command.Dir, command.Env, command.Stderr = dir, acctest.BuildProvider(t), os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := schemasIn(t, own.Bytes()), schemasIn(t, output)
+	for _, kind := range []string{"provider", "resource_schemas", "data_source_schemas", "functions"} {
+		if want[kind] == nil {
+			t.Errorf("terraform shows no %s", kind)
+		}
+	}
+	for kind := range want { // what this Terraform is too old to show is not compared
+		if diff := cmp.Diff(want[kind], got[kind]); diff != "" {
+			t.Errorf("%s (-terraform +own):\n%s", kind, diff)
+		}
+	}
+}
