@@ -1,7 +1,9 @@
 package proxy_test
 
 import (
+	"fmt"
 	"math"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -134,4 +136,24 @@ func testNoSessionsAreCountedWithoutPersistence(t *testing.T, e engine) {
 			t.Errorf("%d sessions on %s", count, name)
 		}
 	}
+}
+
+func TestClientsOfAProxyInFrontAreToldApart(t *testing.T) {
+	onEachEngine(t, testClientsOfAProxyInFrontAreToldApart)
+}
+
+func testClientsOfAProxyInFrontAreToldApart(t *testing.T, e engine) {
+	b, _, now := e.sessionBed(t)
+	shared, by := b.dial(), map[string]int{}
+	for i := range 60 {
+		// While the server answers, the rest of the body is still on its way through the memory that the head came in.
+		body := strings.Repeat("x", 100_000)
+		for range 2 {
+			shared.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-For: 10.0.0.%d\r\nContent-Length: %d\r\n\r\n%s", i, len(body), body))
+			_, name := shared.receive(http.MethodPost)
+			by[name]++
+		}
+	}
+	// None keeps the cookie, so the two visits of one go to two servers and count on each.
+	aboutSessions(t, "60 clients on one connection, two visits each", b.counted(now()), by)
 }
