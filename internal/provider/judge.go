@@ -106,6 +106,7 @@ func (r *serverGroupResource) judge(ctx context.Context, req resource.ModifyPlan
 
 func (r *serverResource) judge(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	before, after, does := judged(ctx, r.api, serverResourceModel.replaces, req, resp)
+	r.api.judgeServerQuota(ctx, does, before.ServerGroupID.ValueString(), after.ServerGroupID.ValueString(), &resp.Diagnostics)
 	r.api.judgeServer(ctx, does, before, after, &resp.Diagnostics)
 }
 

@@ -16,8 +16,9 @@ type quotaKind struct {
 	of      func(*lbapi.LoadBalancerQuotas) *lbapi.Quota
 }
 
-// quotaKey is one quota: of a kind, on a load balancer, or of the region's load balancers where that is empty.
-type quotaKey struct{ objects, loadBalancerID string }
+// quotaKey is one quota: of a kind of objects, by the id of what holds them; that is empty for the region, which holds load
+// balancers.
+type quotaKey struct{ objects, holder string }
 
 func listenerQuota() quotaKind {
 	return quotaKind{"listeners", func(q *lbapi.LoadBalancerQuotas) *lbapi.Quota { return &q.Listeners }}
@@ -73,7 +74,7 @@ func (c *connection) judgeListedQuota(ctx context.Context, does fate, before, af
 	if does != fateCreated && does != fateChanged || number <= len(before.Servers.Elements()) || id == "" {
 		return
 	}
-	quota := c.quota(ctx, quotaKey{"servers", id}, func(ctx context.Context) (*lbapi.Quota, error) {
+	quota := c.quota(ctx, quotaKey{"servers of each group", id}, func(ctx context.Context) (*lbapi.Quota, error) {
 		all, err := c.LoadBalancerQuotas(ctx, id)
 		if err != nil || all == nil {
 			return nil, err
@@ -83,6 +84,33 @@ func (c *connection) judgeListedQuota(ctx context.Context, does fate, before, af
 	if quota != nil && number > quota.Limit {
 		diags.AddAttributeWarning(path.Root("servers"), quotaPassed, fmt.Sprintf("The server group lists %d servers, and each group on load "+
 			"balancer %q may have %d. The API will refuse the rest: list fewer, or have the quota raised first.", number, id, quota.Limit))
+	}
+}
+
+// judgeServerQuota is judgeQuota for the servers of a group that are resources of their own.
+func (c *connection) judgeServerQuota(ctx context.Context, does fate, from, to string, diags *diag.Diagnostics) {
+	const objects = "servers"
+	switch does {
+	case fateDeleted, fateReplaced:
+		c.judging.plan(quotaKey{objects, from}, -1)
+	case fateCreated:
+		if to == "" {
+			return // in a group that is not there yet
+		}
+		key := quotaKey{objects, to}
+		quota := c.quota(ctx, key, func(ctx context.Context) (*lbapi.Quota, error) {
+			group, err := c.ServerGroup(ctx, to)
+			if err != nil {
+				return nil, err
+			}
+			all, err := c.LoadBalancerQuotas(ctx, group.LoadBalancerID)
+			if err != nil || all == nil {
+				return nil, err
+			}
+			return &lbapi.Quota{Used: len(group.Servers), Limit: all.ServersPerGroup}, nil
+		})
+		warnOfQuota(diags, path.Root("server_group_id"), fmt.Sprintf("Server group %q", to), objects, quota, c.judging.plan(key, +1))
+	case fateUnknown, fateChanged:
 	}
 }
 

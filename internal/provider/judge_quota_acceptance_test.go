@@ -51,7 +51,15 @@ func TestPlansThatPassAQuotaSaySo(t *testing.T) {
 	warns(t, "a third load balancer", f.plan(with("resource \"alb_load_balancer\" \"more\" {\n  count = 2\n  name = \"more\"\n}\n")),
 		fmt.Sprintf("Region %q has 1 of 2 load balancers, and with this one the plan makes 2 more.", lb.Region())+unless, 0)
 
-	f.run(with(groups(2, "")+service(2, 80)), "apply", "-auto-approve")
+	single := func(number int) string {
+		return fmt.Sprintf("resource \"alb_server\" \"many\" {\n  count = %d\n  server_group_id = alb_server_group.many[0].id\n"+
+			"  address = \"10.0.0.${count.index + 1}\"\n}\n", number)
+	}
+	f.run(with(groups(2, "")+service(2, 80)+single(1)), "apply", "-auto-approve")
+	quiet(t, "two servers of two", f.plan(with(groups(2, "")+service(2, 80)+single(2))))
+	warns(t, "three servers of two", f.plan(with(groups(2, "")+service(2, 80)+single(3))),
+		"has 1 of 2 servers, and with this one the plan makes 2 more."+unless, 0)
+	quiet(t, "the server gone", f.run(with(groups(2, "")+service(2, 80)), "apply", "-auto-approve"))
 	quiet(t, "nothing changed", f.plan(with(groups(2, "")+service(2, 80))))
 	quiet(t, "all replaced", f.plan(with(groups(2, "")+service(2, 81))))
 	quiet(t, "one less", f.plan(with(groups(1, "")+service(2, 80))))
