@@ -92,6 +92,9 @@ func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
 		if !ok {
 			live = &Service{ID: id}
 		}
+		if ok && !keysChanged && live.Eligible().madeFrom(object, next) {
+			continue
+		}
 		config := r.outline(object, next)
 		if ok && !keysChanged && live.Eligible().sameAs(config) {
 			continue
@@ -137,8 +140,11 @@ func closePools(endpoints []*Endpoint) {
 
 // outline gathers what the configuration of a backend service is made from.
 func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot) *Config {
-	config := &Config{Object: object, CookieName: lbapi.CookieName(object.ID), group: next.ServerGroupOf(object)}
-	if loadBalancer := next.LoadBalancers[object.LoadBalancerID]; loadBalancer != nil {
+	config := &Config{
+		Object: object, CookieName: lbapi.CookieName(object.ID),
+		group: next.ServerGroupOf(object), loadBalancer: next.LoadBalancers[object.LoadBalancerID],
+	}
+	if loadBalancer := config.loadBalancer; loadBalancer != nil {
 		// A VIP that does not parse never got past the control API; without one, X-Forwarded-LBIP is left out.
 		config.VIP, _ = netip.ParseAddr(loadBalancer.PrivateIP.Address)
 	}
@@ -149,6 +155,12 @@ func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot
 		}
 	}
 	return config
+}
+
+// madeFrom reports, at little cost, that an outline would lead to the same configuration; false says nothing.
+func (c *Config) madeFrom(object *lbapi.BackendService, next *snapshot.Snapshot) bool {
+	return c.Object == object && c.loadBalancer == next.LoadBalancers[object.LoadBalancerID] &&
+		c.group == next.ServerGroupOf(object) && (c.group == nil || c.group.Type == lbapi.GroupOfAddresses)
 }
 
 // sameAs reports whether an outline would lead to the same configuration. Objects of a snapshot that did not change are

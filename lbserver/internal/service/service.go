@@ -60,8 +60,9 @@ type Config struct {
 	Endpoints []*Endpoint // every server of the group whose address is known, by server id
 
 	// What the configuration was made from; equal again means that nothing changed.
-	group     *lbapi.ServerGroup
-	addresses []netip.AddrPort // of the servers of group, in its order; zero where the inventory has none
+	loadBalancer *lbapi.LoadBalancer
+	group        *lbapi.ServerGroup
+	addresses    []netip.AddrPort // of the servers of group, in its order; zero where the inventory has none
 }
 
 // Eligible is the configuration with the servers that may take a new request: weight above 0 and not unhealthy. Immutable.
