@@ -18,13 +18,14 @@ import (
 type sourceIP struct {
 	servers   []Server
 	keyHashes []uint64
+	weights   []uint64
 	logs      *[logSteps + 1]uint64
 }
 
 func newSourceIP(servers []Server) *sourceIP {
-	p := &sourceIP{servers: servers, keyHashes: make([]uint64, len(servers)), logs: logarithms()}
+	p := &sourceIP{servers: servers, keyHashes: make([]uint64, len(servers)), weights: make([]uint64, len(servers)), logs: logarithms()}
 	for i, server := range servers {
-		p.keyHashes[i] = hashKey(server.Key)
+		p.keyHashes[i], p.weights[i] = hashKey(server.Key), uint64(max(server.Weight, 0))
 	}
 	return p
 }
@@ -37,10 +38,15 @@ func (p *sourceIP) Pick(client netip.Addr, tried []int) int {
 
 	best, bestWait, bestWeight := -1, uint64(0), uint64(0)
 	for i, keyHash := range p.keyHashes {
-		weight := uint64(max(p.servers[i].Weight, 0))
-		wait := p.negativeLog(mix(clientHash ^ keyHash))
-		// wait/weight < bestWait/bestWeight. A wait has 54 bits and a weight 7.
-		ours, theirs := wait*bestWeight, bestWait*weight
+		weight, draw := p.weights[i], mix(clientHash^keyHash)
+		// wait/weight < bestWait/bestWeight. A wait has 54 bits and a weight 7. As -log2(x) is 1.44 × (1-x) at the least, most
+		// servers are out without a logarithm.
+		theirs := bestWait * weight
+		if best >= 0 && ^draw>>(64-logFraction)*bestWeight > theirs {
+			continue
+		}
+		wait := p.negativeLog(draw)
+		ours := wait * bestWeight
 		if best >= 0 && (ours > theirs || ours == theirs && p.servers[i].Key >= p.servers[best].Key) {
 			continue
 		}
