@@ -37,6 +37,7 @@ type plan struct {
 	time      string
 	raw       string // what `go test -bench` printed
 	output    string
+	load      string // average before the start
 }
 
 func main() {
@@ -58,6 +59,11 @@ func main() {
 }
 
 func run(ctx context.Context, chosen *plan) (err error) {
+	busy, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return fmt.Errorf("how busy the machine is: %w", err)
+	}
+	chosen.load, _, _ = strings.Cut(string(busy), " ")
 	directory, err := os.MkdirTemp("", "lbserver-micro-")
 	if err != nil {
 		return err
@@ -71,7 +77,7 @@ func run(ctx context.Context, chosen *plan) (err error) {
 	if err := os.WriteFile(latest, raw, 0o600); err != nil {
 		return err
 	}
-	summary, err := benchstat(ctx, chosen, latest)
+	summary, err := benchstat(ctx, chosen, "now="+latest)
 	if err != nil {
 		return err
 	}
@@ -125,7 +131,7 @@ func publish(chosen *plan, summary string, verdicts []string) error {
 	}
 	var text strings.Builder
 	err = parsed.Execute(&text, map[string]any{
-		"Date": time.Now().UTC().Format(time.DateOnly), "Count": chosen.count, "Time": chosen.time, "Summary": summary, "Verdicts": verdicts,
+		"Date": time.Now().UTC().Format(time.DateOnly), "Count": chosen.count, "Time": chosen.time, "Load": chosen.load, "Summary": summary, "Verdicts": verdicts,
 	})
 	if err != nil {
 		return err
