@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net"
@@ -221,9 +222,14 @@ func TestChangedTargetIsDecidedByItsFirstResult(t *testing.T) {
 func TestCheckingOffMakesServersAvailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(inTurn("x"))
-		f := newFleet(t, health.Options{Dial: n.dial}, tcpCheck(), address(0))
+		const delay = time.Millisecond // in which the verdict before the first result can be seen
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			time.Sleep(delay)
+			return n.dial(ctx, network, address)
+		}
+		f := newFleet(t, health.Options{Dial: dial}, tcpCheck(), address(0))
 		defer f.checker.Close()
-		synctest.Wait()
+		time.Sleep(2 * delay)
 		if got := len(f.registry.Services()[0].Eligible().Servers); got != 0 {
 			t.Fatalf("%d eligible servers while unhealthy", got)
 		}
@@ -241,7 +247,7 @@ func TestCheckingOffMakesServersAvailable(t *testing.T) {
 		f.check = on
 		f.apply()
 		f.requireStatus(lbapi.HealthUnknown, "on again")
-		synctest.Wait()
+		time.Sleep(2 * delay)
 		f.requireStatus(lbapi.Unhealthy, "checked again")
 	})
 }
