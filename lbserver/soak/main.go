@@ -21,9 +21,8 @@ const (
 	deathInterval = 3 * time.Second
 	// warmUp is how long the clients run before the first measurement, so that pools and buffers have their usual size.
 	warmUp = 3 * time.Second
-	// settle bounds the wait for what the load leaves behind to go: idle connections are closed after 60 s, and an idle
-	// process collects garbage every two minutes; what pools hold goes with the second time.
-	settle = 5 * time.Minute
+	// settle bounds the wait for what the load leaves behind to go; what pools of buffers hold goes with the second collection.
+	settle = 6 * time.Minute
 	// floodFor is how long large bodies flow.
 	floodFor = 20 * time.Second
 )
@@ -33,7 +32,13 @@ func main() {
 	duration := flag.Duration("for", 10*time.Minute, "how long to run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *lbserver, *duration, (*scene).strain)
+	err := run(ctx, *lbserver, plan{
+		duration: *duration,
+		// Idle connections are closed after 60 s, and an idle process collects garbage every two minutes.
+		rest:  130 * time.Second,
+		slack: usage{goroutines: 3, descriptors: 3, heap: 1 << 20},
+		then:  (*scene).strain,
+	})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
@@ -41,8 +46,16 @@ func main() {
 	}
 }
 
+// plan is what a soak does.
+type plan struct {
+	duration time.Duration
+	rest     time.Duration // before the first measurement
+	slack    usage         // what may be there afterwards that was not there before, however little there was
+	then     func(*scene, context.Context, plan) error
+}
+
 // run is the whole soak, with what comes behind it.
-func run(ctx context.Context, lbserver string, duration time.Duration, then func(*scene, context.Context) error) (err error) {
+func run(ctx context.Context, lbserver string, p plan) (err error) {
 	scene, err := newScene(ctx, lbserver)
 	if err != nil {
 		return err
@@ -53,37 +66,37 @@ func run(ctx context.Context, lbserver string, duration time.Duration, then func
 	if err := newLoad(scene).run(ctx, warmUp); err != nil {
 		return err
 	}
-	before, err := scene.measureQuiet(ctx)
+	before, err := scene.measureQuiet(ctx, p.rest)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("before: %s\nrunning for %s: %d clients, a change every %s, a server dies every %s\n",
-		before, duration, clientCount(), changeInterval, deathInterval)
+		before, p.duration, clientCount(), changeInterval, deathInterval)
 
 	load := newLoad(scene)
-	if err := load.run(ctx, duration); err != nil {
+	if err := load.run(ctx, p.duration); err != nil {
 		return err
 	}
 	fmt.Println(load.report())
-	after, err := scene.waitQuiet(ctx, before)
+	after, err := scene.waitQuiet(ctx, before, p)
 	fmt.Printf("after:  %s\n", after)
 	if failed := load.failures(); failed > 0 {
 		err = errors.Join(err, fmt.Errorf("%d requests failed although no server that they could be on had died", failed))
 	}
-	return errors.Join(err, then(scene, ctx))
+	return errors.Join(err, p.then(scene, ctx, p))
 }
 
 // strain puts what is too much to it: as many bodies as it can carry, and clients that never finish. Good clients are
 // measured beside them; no time is a failure, since this machine has to play all the others too.
-func (s *scene) strain(ctx context.Context) error {
-	before, err := s.measure(ctx)
+func (s *scene) strain(ctx context.Context, p plan) error {
+	before, err := s.least(ctx, p.rest)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(s.flood(ctx, floodFor), s.crowd(ctx, slowClients)); err != nil {
 		return err
 	}
-	after, err := s.waitQuiet(ctx, before)
+	after, err := s.waitQuiet(ctx, before, p)
 	fmt.Printf("after:  %s\n", after)
 	return err
 }

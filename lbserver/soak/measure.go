@@ -20,60 +20,70 @@ func (u usage) String() string {
 	return fmt.Sprintf("%.0f goroutines, %.0f descriptors, %.1f MiB of heap in use", u.goroutines, u.descriptors, u.heap/(1<<20))
 }
 
-// tolerance is how much more than before counts as the same: 5 %, and for the small numbers the few that come and go with
-// a health check, a scrape or a pooled buffer.
+// tolerance is how much more than before counts as the same.
 const (
-	tolerance        = 1.05
-	smallNumbers     = 8
-	smallHeap        = 2 << 20
-	measureInterval  = time.Second
-	quietBeforeFirst = 2 * time.Second
+	tolerance       = 1.05
+	measureInterval = time.Second
 )
 
-// above says what is more than it was before.
-func (u usage) above(before usage) error {
+// above says what is more than it was before: by more than 5 %, and by more than slack.
+func (u usage) above(before, slack usage) error {
 	var failures []error
 	for _, each := range []struct {
 		name            string
-		now, was, small float64
+		now, was, slack float64
 	}{
-		{"goroutines", u.goroutines, before.goroutines, smallNumbers},
-		{"descriptors", u.descriptors, before.descriptors, smallNumbers},
-		{"heap", u.heap, before.heap, smallHeap},
+		{"goroutines", u.goroutines, before.goroutines, slack.goroutines},
+		{"descriptors", u.descriptors, before.descriptors, slack.descriptors},
+		{"heap", u.heap, before.heap, slack.heap},
 	} {
-		if each.now > max(each.was*tolerance, each.was+each.small) {
+		if each.now > max(each.was*tolerance, each.was+each.slack) {
 			failures = append(failures, fmt.Errorf("%s: %.0f, and before %.0f", each.name, each.now, each.was))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// measureQuiet measures when the connections of the warm-up have been closed by their clients.
-func (s *scene) measureQuiet(ctx context.Context) (usage, error) {
+// measureQuiet measures after a rest.
+func (s *scene) measureQuiet(ctx context.Context, rest time.Duration) (usage, error) {
 	select {
-	case <-time.After(quietBeforeFirst):
+	case <-time.After(rest):
 	case <-ctx.Done():
 		return usage{}, ctx.Err()
 	}
-	return s.measure(ctx)
+	return s.least(ctx, rest)
+}
+
+// least measures for a while, 10 s at most, and returns the least of each: health checks and the metrics themselves make
+// garbage, open connections and start goroutines, which come and go.
+func (s *scene) least(ctx context.Context, while time.Duration) (least usage, err error) {
+	least, err = s.measure(ctx)
+	for deadline := time.Now().Add(min(while, 10*measureInterval)); err == nil && time.Now().Before(deadline); {
+		select {
+		case <-time.After(measureInterval / 4):
+		case <-ctx.Done():
+			return least, ctx.Err()
+		}
+		var now usage
+		now, err = s.measure(ctx)
+		least.goroutines = min(least.goroutines, now.goroutines)
+		least.descriptors = min(least.descriptors, now.descriptors)
+		least.heap = min(least.heap, now.heap)
+	}
+	return least, err
 }
 
 // waitQuiet measures until lbserver is back at what it was before.
-func (s *scene) waitQuiet(ctx context.Context, before usage) (usage, error) {
+func (s *scene) waitQuiet(ctx context.Context, before usage, p plan) (usage, error) {
 	deadline := time.Now().Add(settle)
 	for {
-		now, err := s.measure(ctx)
+		now, err := s.least(ctx, p.rest)
 		if err != nil {
 			return now, err
 		}
-		above := now.above(before)
+		above := now.above(before, p.slack)
 		if above == nil || time.Now().After(deadline) {
 			return now, above
-		}
-		select {
-		case <-time.After(measureInterval):
-		case <-ctx.Done():
-			return now, ctx.Err()
 		}
 	}
 }

@@ -17,10 +17,13 @@ func TestAShortSoakLosesNothing(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build lbserver: %v\n%s", err, output)
 	}
-	then := func(s *scene, ctx context.Context) error {
-		return errors.Join(s.flood(ctx, 2*time.Second), s.crowd(ctx, 300))
+	short := plan{
+		duration: 7 * time.Second, rest: 2 * time.Second, slack: usage{goroutines: 8, descriptors: 8, heap: 2 << 20},
+		then: func(s *scene, ctx context.Context, _ plan) error {
+			return errors.Join(s.flood(ctx, 2*time.Second), s.crowd(ctx, 300))
+		},
 	}
-	if err := run(t.Context(), lbserver, 7*time.Second, then); err != nil {
+	if err := run(t.Context(), lbserver, short); err != nil {
 		t.Error(err)
 	}
 }

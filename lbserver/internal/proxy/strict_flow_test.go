@@ -263,8 +263,8 @@ func TestSlowClientsCostBoundedMemoryAndNobodyElse(t *testing.T) {
 func testSlowClientsCostBoundedMemoryAndNobodyElse(t *testing.T, e engine) {
 	const (
 		clients = 300
-		// each may hold its head, and the large buffers of a body both ways, beside its servers' goroutine
-		most = clients * (3*64 + 16) << 10
+		// each may hold a large buffer of what it does not read, and small ones, beside its server's goroutine
+		most = clients * (64 + 64) << 10
 	)
 	server := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/big" {
