@@ -9,6 +9,10 @@ import (
 	"github.com/hashicorp/go-cleanhttp"
 )
 
+// keptConnections is how many idle connections are kept: as many as Terraform has calls under way, 10 by default and -parallelism
+// at the most. The pool's own number is one for each processor and one more; all others would be dialed for each call.
+const keptConnections = 64
+
 // transport lets an attempt to change something run to its end once it has a connection, even when its context is canceled
 // meanwhile: the server carries the change out anyway, and without the answer nobody would know the id of what it made. The
 // deadline of the context and the request timeout still bound the attempt, and reads end at once.
@@ -17,6 +21,7 @@ type transport struct{ *http.Transport }
 func newTransport() transport {
 	pool := cleanhttp.DefaultPooledTransport()
 	pool.DisableCompression = true // an answer is as long as it says, and every header sent is signed
+	pool.MaxIdleConns, pool.MaxIdleConnsPerHost = keptConnections, keptConnections
 	pool.DialContext = cancelable(pool.DialContext)
 	return transport{pool}
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,5 +131,46 @@ func TestNothingIsMadeUnknownWheneverTheContextIsCanceled(t *testing.T) {
 		if made := script.attempts() > before; made != (err == nil) || made != (id != "") {
 			t.Fatalf("canceled after %d µs: made: %t, id %q, error: %v", i*5, made, id, err)
 		}
+	}
+}
+
+// Terraform has many calls under way at once, again and again.
+func TestConnectionsAreKeptForAsManyCallsAsAreMadeAtOnce(t *testing.T) {
+	const waves, calls = 5, 50
+	var opened atomic.Int64
+	arrived := make(chan struct{}, calls)
+	proceed := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-proceed
+		answer(map[string]any{"listener": map[string]any{"listenerId": "listener-1"}})(w, r)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newTestClient(t, server.URL)
+	for range waves {
+		var group sync.WaitGroup
+		for range calls {
+			group.Go(func() {
+				if _, err := client.Listener(t.Context(), "listener-1"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for range calls {
+			<-arrived
+		}
+		for range calls {
+			proceed <- struct{}{}
+		}
+		group.Wait()
+	}
+	if n := opened.Load(); n > calls {
+		t.Errorf("%d connections for %d calls at once, want no more", n, calls)
 	}
 }
