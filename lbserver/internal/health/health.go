@@ -43,9 +43,18 @@ type Options struct {
 type Checker struct {
 	options Options
 
-	mu     sync.Mutex
-	checks map[*service.Server]*check // under mu; every one is running
-	closed bool                       // under mu
+	mu       sync.Mutex
+	checks   map[*service.Server]*check    // under mu; every one is running
+	services map[*service.Service]*checked // under mu
+	applied  uint64                        // under mu; counts the calls of Apply
+	closed   bool                          // under mu
+}
+
+// checked is what the checks of a backend service were made from.
+type checked struct {
+	config  *service.Config
+	servers []*service.Server // those with a check
+	applied uint64            // the last call of Apply that named the service
 }
 
 // New returns a Checker that checks nothing yet.
@@ -58,7 +67,7 @@ func New(options Options) *Checker {
 		options.Random = rand.Float64
 	}
 	options.Speedup = max(options.Speedup, 1)
-	return &Checker{options: options, checks: map[*service.Server]*check{}}
+	return &Checker{options: options, checks: map[*service.Server]*check{}, services: map[*service.Service]*checked{}}
 }
 
 // job is a check that should run.
@@ -77,18 +86,30 @@ func (c *Checker) Apply(services []*service.Service) {
 	if c.closed {
 		return
 	}
-	jobs, unchecked := c.jobs(services)
-	wanted := make(map[*service.Server]plan, len(jobs))
-	for _, job := range jobs {
-		wanted[job.server] = job.plan
-	}
-
+	c.applied++
+	var jobs []job
+	var unchecked []*service.Server
 	stopped := map[*service.Server]*check{}
-	for server, running := range c.checks {
-		if plan, ok := wanted[server]; !ok || plan != running.plan {
-			running.stop()
-			stopped[server] = running
-			delete(c.checks, server)
+	for _, live := range services {
+		known := c.services[live]
+		if known == nil {
+			known = new(checked)
+			c.services[live] = known
+		}
+		known.applied = c.applied
+		config := live.Eligible().Config
+		if config == known.config {
+			continue // most backend services, at most changes
+		}
+		wanted, off := c.jobs(live, config)
+		c.stop(known, wanted, stopped)
+		known.config = config
+		jobs, unchecked = append(jobs, wanted...), append(unchecked, off...)
+	}
+	for live, known := range c.services {
+		if known.applied != c.applied {
+			c.stop(known, nil, stopped)
+			delete(c.services, live)
 		}
 	}
 	for _, check := range stopped {
@@ -99,18 +120,36 @@ func (c *Checker) Apply(services []*service.Service) {
 	c.start(jobs, stopped)
 }
 
-// jobs lists the checks that should run, and the servers of backend services with checking off.
-func (c *Checker) jobs(services []*service.Service) (jobs []job, unchecked []*service.Server) {
-	for _, backendService := range services {
-		config := backendService.Eligible().Config
-		for _, endpoint := range config.Endpoints {
-			if !config.Object.HealthCheck.Enabled() {
-				unchecked = append(unchecked, endpoint.Server)
-				continue
-			}
-			plan := planOf(&config.Object.HealthCheck, endpoint.Address, c.options.Speedup)
-			jobs = append(jobs, job{endpoint.Server, plan, backendService.ID})
+// stop stops those checks of a backend service that are not wanted as they are, and adds them to stopped. The caller holds
+// mu, and waits for them.
+func (c *Checker) stop(known *checked, wanted []job, stopped map[*service.Server]*check) {
+	plans := make(map[*service.Server]plan, len(wanted))
+	for _, job := range wanted {
+		plans[job.server] = job.plan
+	}
+	for _, server := range known.servers {
+		running := c.checks[server]
+		if plan, ok := plans[server]; !ok || plan != running.plan {
+			running.stop()
+			stopped[server] = running
+			delete(c.checks, server)
 		}
+	}
+	known.servers = known.servers[:0]
+	for _, job := range wanted {
+		known.servers = append(known.servers, job.server)
+	}
+}
+
+// jobs lists the checks that a backend service should have, or its servers when checking is off.
+func (c *Checker) jobs(live *service.Service, config *service.Config) (jobs []job, unchecked []*service.Server) {
+	for _, endpoint := range config.Endpoints {
+		if !config.Object.HealthCheck.Enabled() {
+			unchecked = append(unchecked, endpoint.Server)
+			continue
+		}
+		plan := planOf(&config.Object.HealthCheck, endpoint.Address, c.options.Speedup)
+		jobs = append(jobs, job{endpoint.Server, plan, live.ID})
 	}
 	return jobs, unchecked
 }
@@ -159,4 +198,5 @@ func (c *Checker) Close() {
 		<-check.done
 	}
 	clear(c.checks)
+	clear(c.services)
 }
