@@ -52,8 +52,10 @@ type Loop struct {
 	slots    []slot
 	free     []uint32 // indices of slots
 	wheel    wheel
-	armed    int64 // the tick that file's deadline is set to
-	workers  []*worker
+	armed    int64     // the tick that file's deadline is set to
+	workers  []*worker // idle
+	unneeded int       // of workers, since trimming ended last
+	trimming timer
 	current  *worker   // the one that runs
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
@@ -98,6 +100,7 @@ func New(config Config) (*Loop, error) {
 	l := &Loop{config: config, epoll: epoll, wake: wake, now: config.Now(), armed: math.MaxInt64}
 	l.started = l.now
 	l.wheel.next = math.MaxInt64
+	l.trimming.owner = trimmer{l}
 	l.polling = func(uintptr) bool {
 		l.polled = pollNow(l.epoll, l.events[:])
 		return l.polled != 0

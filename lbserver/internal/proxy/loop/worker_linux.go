@@ -3,10 +3,16 @@ package loop
 import (
 	"iter"
 	"runtime/debug"
+	"slices"
+	"time"
 )
 
-// maxIdleWorkers bounds the coroutines kept for later. One holds a stack of some kilobytes.
-const maxIdleWorkers = 256
+const (
+	// maxIdleWorkers bounds the coroutines kept for later. One holds a stack of some kilobytes.
+	maxIdleWorkers = 256
+	// trimInterval is after how long half of those that nobody has needed meanwhile end.
+	trimInterval = 10 * time.Second
+)
 
 // worker is a coroutine that runs one task after another.
 type worker struct {
@@ -52,11 +58,29 @@ func (l *Loop) worker() *worker {
 	if last := len(l.workers) - 1; last >= 0 {
 		w := l.workers[last]
 		l.workers = l.workers[:last]
+		l.unneeded = min(l.unneeded, last)
 		return w
 	}
 	w := &worker{loop: l}
 	w.next, w.stop = iter.Pull(w.run)
 	return w
+}
+
+// trimmer ends coroutines that a burst has left behind.
+type trimmer struct{ loop *Loop }
+
+// expire implements the owner of a timer.
+func (t trimmer) expire() {
+	l := t.loop
+	count := (l.unneeded + 1) / 2
+	for _, idle := range l.workers[:count] {
+		idle.stop()
+	}
+	l.workers = slices.Delete(l.workers, 0, count)
+	l.unneeded = len(l.workers)
+	if l.unneeded > 0 {
+		l.arm(&l.trimming, l.by(trimInterval, l.now))
+	}
 }
 
 func (l *Loop) resume(w *worker) {
@@ -75,6 +99,9 @@ func (w *worker) run(yield func(struct{}) bool) {
 			return
 		}
 		w.loop.workers = append(w.loop.workers, w)
+		if l := w.loop; l.trimming.tick == 0 {
+			l.arm(&l.trimming, l.by(trimInterval, l.now))
+		}
 		if !yield(struct{}{}) {
 			return
 		}
