@@ -58,8 +58,9 @@ func (x *exchange) setCookie() []byte {
 		x.sticky.count = &counters.Moved
 	}
 	x.sticky.count.Add(1)
-	x.countSession()
-	return x.endpoint.CookieLine.At(x.now(), false)
+	now := x.now()
+	x.countSession(now)
+	return x.endpoint.CookieLine.At(now, false)
 }
 
 // reachServer connects to the preferred server (an index, or -1) or one that the scheduler picks, and to others where that
