@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,8 +12,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // statLine is a line of /proc/PID/stat: process, name, group, utime and stime in ticks, resident pages.
 func statLine(process int, name string, group, user, system, pages int) string {
@@ -179,5 +183,29 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	chosen, err := readFlags(nil)
 	if err != nil || !slices.Equal(chosen.connections, []int{64, 256}) || !slices.Equal(chosen.proxies, knownProxies()) || len(chosen.rows) < 10 {
 		t.Errorf("without flags: got %+v, %v", chosen, err)
+	}
+}
+
+func TestServersForUploadsReadThemToTheEnd(t *testing.T) {
+	servers, err := startDrainingServers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(servers.ports()) != serverCount {
+		t.Errorf("%d servers, want %d", len(servers.ports()), serverCount)
+	}
+	for _, address := range loopback(servers.ports()) {
+		response, err := http.Post("http://"+address.String()+"/", "text/plain", strings.NewReader(strings.Repeat("x", largeBody)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := response.Header.Get(serverHeader); response.StatusCode != http.StatusOK || got != fmt.Sprint(address.Port()) {
+			t.Errorf("%s from server %q, want 200 from %d", response.Status, got, address.Port())
+		}
+		_ = response.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := servers.close(); err != nil {
+		t.Error(err)
 	}
 }
