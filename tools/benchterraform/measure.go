@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -18,7 +17,10 @@ const (
 	clockTick = 10 * time.Millisecond
 	// watchInterval is the pause between two looks at the provider. Its peak is the kernel's own, so only what it does in its
 	// last moments can be missed.
-	watchInterval = 20 * time.Millisecond
+	watchInterval = 50 * time.Millisecond
+	// searchEvery is how many looks there are to each search for another process of the provider. A search goes through all
+	// processes of the machine, and must not take the processor from what is measured.
+	searchEvery = 2
 	// interruptPatience is how long Terraform may take to end after it was asked to.
 	interruptPatience = 10 * time.Second
 )
@@ -105,9 +107,16 @@ func watch(program string) (stop func() usage) {
 		seen := map[int]usage{}
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
-		for {
-			for _, process := range processesOf(program) {
-				if used, err := processUsage(process); err == nil { // else it has ended meanwhile
+		for look := 0; ; look++ {
+			if look%searchEvery == 0 {
+				for _, process := range processesOf(program) {
+					if _, known := seen[process]; !known {
+						seen[process] = usage{}
+					}
+				}
+			}
+			for process := range seen {
+				if used, err := processUsage(process); err == nil { // else it has ended
 					seen[process] = used
 				}
 			}
@@ -136,16 +145,22 @@ func sum(seen map[int]usage) usage {
 
 // processesOf are the ids of the running processes of a program.
 func processesOf(program string) []int {
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	directory, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer directory.Close() //nolint:errcheck // it was only read
+	names, err := directory.Readdirnames(-1)
 	if err != nil {
 		return nil
 	}
 	var found []int
-	for _, link := range links {
-		if target, err := os.Readlink(link); err != nil || target != program {
-			continue
+	for _, name := range names {
+		id, err := strconv.Atoi(name)
+		if err != nil {
+			continue // no process
 		}
-		if id, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
+		if target, err := os.Readlink("/proc/" + name + "/exe"); err == nil && target == program {
 			found = append(found, id)
 		}
 	}
