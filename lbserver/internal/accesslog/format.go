@@ -37,8 +37,26 @@ const (
 	maxField  = 1024
 )
 
-// timeFormat is RFC 3339 in UTC with milliseconds.
-const timeFormat = "2006-01-02T15:04:05.000Z"
+// appendTime is RFC 3339 in UTC with milliseconds, in a quarter of the time that time.Time.AppendFormat takes.
+func appendTime(line []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	line = appendDigits(line, year, 4)
+	line = appendDigits(append(line, '-'), int(month), 2)
+	line = appendDigits(append(line, '-'), day, 2)
+	line = appendDigits(append(line, 'T'), hour, 2)
+	line = appendDigits(append(line, ':'), minute, 2)
+	line = appendDigits(append(line, ':'), second, 2)
+	line = appendDigits(append(line, '.'), t.Nanosecond()/int(time.Millisecond), 3)
+	return append(line, 'Z')
+}
+
+// appendDigits adds the last count digits of a number, four at the most.
+func appendDigits(line []byte, number, count int) []byte {
+	digits := [4]byte{'0' + byte(number/1000%10), '0' + byte(number/100%10), '0' + byte(number/10%10), '0' + byte(number%10)}
+	return append(line, digits[len(digits)-count:]...)
+}
 
 func protocolOf(entry *proxy.Entry) string {
 	if entry.Version10 {
@@ -48,13 +66,14 @@ func protocolOf(entry *proxy.Entry) string {
 }
 
 func appendMilliseconds(line []byte, d time.Duration) []byte {
-	return strconv.AppendFloat(line, float64(d.Microseconds())/1000, 'f', 3, 64)
+	line = strconv.AppendInt(line, d.Milliseconds(), 10)
+	return appendDigits(append(line, '.'), int(d.Microseconds()%1000), 3)
 }
 
 func appendText(line []byte, entry *proxy.Entry) []byte {
 	line = appendAddress(line, entry.Client)
 	line = append(line, " ["...)
-	line = entry.Time.UTC().AppendFormat(line, timeFormat)
+	line = appendTime(line, entry.Time)
 	line = append(line, "] "...)
 	line = appendWord(line, entry.ListenerID, ' ')
 	line = appendWord(line, entry.BackendServiceID, '/')
@@ -112,14 +131,18 @@ func appendQuoted[T ~string | ~[]byte](line []byte, text T) []byte {
 const hexDigits = "0123456789abcdef"
 
 func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {
-	for i := range min(len(text), limit) {
-		switch c := text[i]; {
-		case c == '"' || c == '\\':
+	end := min(len(text), limit)
+	for i := 0; i < end; i++ {
+		n := plain(text[i:end])
+		line = append(line, text[i:i+n]...)
+		if i += n; i == end {
+			break
+		}
+		switch c := text[i]; c {
+		case '"', '\\':
 			line = append(line, '\\', c)
-		case c < ' ' || c >= 0x7f:
-			line = append(line, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 		default:
-			line = append(line, c)
+			line = append(line, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
 	if len(text) > limit {
@@ -128,23 +151,33 @@ func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {
 	return line
 }
 
+// plain is the length of what text begins with that needs no escape: most texts are so to their end.
+func plain[T ~string | ~[]byte](text T) int {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(text)
+}
+
 func appendJSON(line []byte, entry *proxy.Entry) []byte {
 	line = append(line, `{"time":"`...)
-	line = entry.Time.UTC().AppendFormat(line, timeFormat)
+	line = appendTime(line, entry.Time)
 	line = append(line, '"')
-	line = appendString(line, "request_id", entry.RequestID, maxField)
-	line = appendString(line, "listener", entry.ListenerID, maxField)
-	line = appendString(line, "backend_service", entry.BackendServiceID, maxField)
-	line = appendString(line, "server", entry.ServerID, maxField)
-	line = appendAddressField(line, "server_address", entry.ServerAddress)
-	line = appendAddressField(line, "client", entry.Client)
+	line = appendString(line, `,"request_id":"`, entry.RequestID, maxField)
+	line = appendString(line, `,"listener":"`, entry.ListenerID, maxField)
+	line = appendString(line, `,"backend_service":"`, entry.BackendServiceID, maxField)
+	line = appendString(line, `,"server":"`, entry.ServerID, maxField)
+	line = appendAddressField(line, `,"server_address":"`, entry.ServerAddress)
+	line = appendAddressField(line, `,"client":"`, entry.Client)
 	if len(entry.Method) > 0 {
-		line = appendString(line, "method", entry.Method, maxField)
-		line = appendString(line, "target", entry.Target, maxTarget)
-		line = appendString(line, "protocol", protocolOf(entry), maxField)
+		line = appendString(line, `,"method":"`, entry.Method, maxField)
+		line = appendString(line, `,"target":"`, entry.Target, maxTarget)
+		line = appendString(line, `,"protocol":"`, protocolOf(entry), maxField)
 	}
-	line = appendString(line, "host", entry.Host, maxField)
-	line = appendString(line, "user_agent", entry.UserAgent, maxField)
+	line = appendString(line, `,"host":"`, entry.Host, maxField)
+	line = appendString(line, `,"user_agent":"`, entry.UserAgent, maxField)
 	line = append(line, `,"status":`...)
 	line = strconv.AppendInt(line, int64(entry.Status), 10)
 	line = append(line, `,"duration_ms":`...)
@@ -155,37 +188,41 @@ func appendJSON(line []byte, entry *proxy.Entry) []byte {
 	line = strconv.AppendInt(line, entry.BytesSent, 10)
 	line = append(line, `,"retries":`...)
 	line = strconv.AppendInt(line, int64(entry.Retries), 10)
-	line = appendString(line, "failure", entry.Failure, maxField)
+	line = appendString(line, `,"failure":"`, entry.Failure, maxField)
 	return append(line, '}', '\n')
 }
 
-func appendAddressField(line []byte, name string, address netip.AddrPort) []byte {
+func appendAddressField(line []byte, opening string, address netip.AddrPort) []byte {
 	if !address.IsValid() {
 		return line
 	}
-	line = append(append(append(line, `,"`...), name...), `":"`...)
+	line = append(line, opening...)
 	return append(address.AppendTo(line), '"')
 }
 
-func appendString[T ~string | ~[]byte](line []byte, name string, text T, limit int) []byte {
+// appendString adds a text, unless there is none, behind what opens its value: comma, name, colon and quote.
+func appendString[T ~string | ~[]byte](line []byte, opening string, text T, limit int) []byte {
 	if len(text) == 0 {
 		return line
 	}
-	line = append(append(append(line, `,"`...), name...), `":"`...)
-	for i := 0; i < min(len(text), limit); {
-		c := text[i]
+	line = append(line, opening...)
+	end := min(len(text), limit)
+	for i := 0; i < end; {
+		if n := plain(text[i:end]); n > 0 {
+			line = append(line, text[i:i+n]...)
+			i += n
+			continue
+		}
 		if size := sequence(text[i:]); size > 1 {
 			line = append(line, text[i:i+size]...)
 			i += size
 			continue
 		}
-		switch {
-		case c == '"' || c == '\\':
+		switch c := text[i]; c {
+		case '"', '\\':
 			line = append(line, '\\', c)
-		case c < ' ' || c >= 0x7f:
-			line = append(line, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		default:
-			line = append(line, c)
+			line = append(line, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 		i++
 	}

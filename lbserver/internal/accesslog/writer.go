@@ -28,6 +28,7 @@ type writer struct {
 // piece is one line among those taken.
 type piece struct {
 	ended int64
+	taken int // when, in turn; those of one loop end in the order in which they are taken
 	text  []byte
 }
 
@@ -71,11 +72,13 @@ func (w *writer) flush(closing bool) {
 		s.mu.Unlock()
 		start := 0
 		for _, line := range w.lines[i] {
-			w.order = append(w.order, piece{line.ended, w.texts[i][start:line.end]})
+			w.order = append(w.order, piece{line.ended, len(w.order), w.texts[i][start:line.end]})
 			start = line.end
 		}
 	}
-	slices.SortStableFunc(w.order, func(a, b piece) int { return cmp.Compare(a.ended, b.ended) })
+	slices.SortFunc(w.order, func(a, b piece) int {
+		return cmp.Or(cmp.Compare(a.ended, b.ended), cmp.Compare(a.taken, b.taken))
+	})
 	w.batch = w.batch[:0]
 	if w.torn {
 		w.batch = append(w.batch, '\n')
