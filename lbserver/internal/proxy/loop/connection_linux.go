@@ -249,7 +249,7 @@ func (c *Connection) CloseWrite() error {
 	if err := c.awaitSent(); err != nil {
 		return err
 	}
-	return os.NewSyscallError("shutdown", unix.Shutdown(c.descriptor, unix.SHUT_WR))
+	return os.NewSyscallError("shutdown", shutdownWrite(c.descriptor))
 }
 
 // Close closes the connection, once what Send was given has been sent. Reads and writes that wait fail with net.ErrClosed; a
@@ -281,7 +281,7 @@ func (c *Connection) release() error {
 	c.outgoing = outgoing{}
 	c.loop.wheel.remove(&c.timer)
 	c.loop.forget(c.slot)
-	return os.NewSyscallError("close", unix.Close(c.descriptor))
+	return os.NewSyscallError("close", closeDescriptor(c.descriptor))
 }
 
 // Abort closes the connection so that the peer sees an error and not an end.

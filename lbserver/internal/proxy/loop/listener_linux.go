@@ -88,7 +88,7 @@ func (l *Listener) event(uint32) {
 		descriptor, from, err := l.accept()
 		switch {
 		case err == nil:
-			l.accepted(descriptor, addressOf(from))
+			l.accepted(descriptor, from)
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR): // the client is gone: the next one
@@ -110,16 +110,16 @@ func (l *Listener) watch(events uint32) {
 		return
 	}
 	event := unix.EpollEvent{Events: events, Fd: int32(l.slot), Pad: int32(l.loop.slots[l.slot].generation)}
-	_ = unix.EpollCtl(l.loop.epoll, unix.EPOLL_CTL_MOD, l.descriptor, &event) // it is registered
+	_ = control(l.loop.epoll, unix.EPOLL_CTL_MOD, l.descriptor, &event) // it is registered
 }
 
-func (l *Listener) accept() (descriptor int, from unix.Sockaddr, err error) {
+func (l *Listener) accept() (descriptor int, from netip.AddrPort, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return 0, nil, net.ErrClosed
+		return 0, netip.AddrPort{}, net.ErrClosed
 	}
-	return unix.Accept4(l.descriptor, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return accept(l.descriptor)
 }
 
 // expire implements the owner of a timer.

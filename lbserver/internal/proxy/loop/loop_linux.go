@@ -140,7 +140,7 @@ func (l *Loop) register(descriptor int, events uint32, to target) (index uint32,
 	}
 	s := &l.slots[index]
 	event := unix.EpollEvent{Events: events, Fd: int32(index), Pad: int32(s.generation)}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, descriptor, &event); err != nil {
+	if err := control(l.epoll, unix.EPOLL_CTL_ADD, descriptor, &event); err != nil {
 		l.free = append(l.free, index)
 		return 0, fmt.Errorf("watch a descriptor: %w", err)
 	}

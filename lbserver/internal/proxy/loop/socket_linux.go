@@ -85,30 +85,12 @@ func zoneID(zone string) uint32 {
 	return uint32(number)
 }
 
-func addressOf(from unix.Sockaddr) netip.AddrPort {
-	switch from := from.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
-	case *unix.SockaddrInet6:
-		ip := netip.AddrFrom16(from.Addr).Unmap()
-		if from.ZoneId != 0 && ip.Is6() {
-			ip = ip.WithZone(strconv.FormatUint(uint64(from.ZoneId), 10))
-		}
-		return netip.AddrPortFrom(ip, uint16(from.Port))
-	}
-	return netip.AddrPort{}
-}
-
 // LocalAddr is our address of the connection.
 func (c *Connection) LocalAddr() netip.AddrPort {
 	if c.closed {
 		return netip.AddrPort{}
 	}
-	found, err := unix.Getsockname(c.descriptor)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return addressOf(found)
+	return localAddress(c.descriptor)
 }
 
 // duplicate returns a descriptor of a socket that Go's runtime knows nothing of.
