@@ -2,7 +2,7 @@
 # likes, and back. No request fails on the way: weights change in place.
 
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.6"
 
   required_providers {
     alb = {

@@ -2,7 +2,7 @@
 # weight. The listener shares its backend service's protocol; the backend service checks the health of its servers itself.
 
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.6"
 
   required_providers {
     alb = {
