@@ -280,7 +280,9 @@ func judgeAnswers(t *testing.T, raw, answered []byte, methods []string) {
 			t.Fatalf("%q: the client got %q, of which a response is unreadable: %v", raw, answered, err)
 		}
 		body, err := io.ReadAll(response.Body)
-		if err != nil {
+		// The method of a request that was refused is not known here; a HEAD gets the length of a body without the body.
+		refusedHead := len(statuses) >= len(methods) && len(body) == 0 && bytes.Contains(raw, []byte("HEAD "))
+		if err != nil && !refusedHead {
 			t.Fatalf("%q: the client got %q, of which a body is cut short: %v", raw, answered, err)
 		}
 		status := response.StatusCode
