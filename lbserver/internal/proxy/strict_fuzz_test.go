@@ -19,6 +19,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
+// fuzzPatience is for what should take milliseconds. Go ends a fuzz worker after 10 s at one input, and then nobody learns why.
+const fuzzPatience = 5 * time.Second
+
 // FuzzProxy sends any bytes to a listener, in two pieces, and holds what comes of it to what net/http reads from the same
 // bytes: the server gets exactly the first requests of those, in meaning, or no byte; what net/http does not read is
 // refused; and the client gets an answer to each, then at most one refusal.
@@ -106,6 +109,8 @@ func (k *track) serve(connection net.Conn) {
 			k.mu.Lock()
 			k.garbled = append(k.garbled, err)
 			k.mu.Unlock()
+			// Not just closed: on a kept connection that would be a stale one, and the request come a second time.
+			_, _ = io.WriteString(connection, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 			return
 		}
 		body, err := io.ReadAll(parsed.Body)
@@ -125,7 +130,7 @@ func (k *track) serve(connection net.Conn) {
 // settle waits until the server has read what it was given, and returns that.
 func (k *track) settle(t *testing.T, raw []byte) (requests []request, garbled []error) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Microsecond) {
+	for deadline := time.Now().Add(fuzzPatience); ; time.Sleep(20 * time.Microsecond) {
 		k.mu.Lock()
 		if k.assigned == len(k.requests)+len(k.garbled) {
 			requests, garbled = k.requests, k.garbled
@@ -181,7 +186,7 @@ func (k *track) send(t *testing.T, raw []byte, cut int) []byte {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	_ = connection.SetDeadline(time.Now().Add(patience)) // fails on a closed connection only
+	_ = connection.SetDeadline(time.Now().Add(fuzzPatience)) // fails on a closed connection only
 	_, _ = connection.Write(raw[:cut])                   // the proxy may have closed, here and below
 	if cut > 0 && cut < len(raw) {
 		time.Sleep(50 * time.Microsecond) // two reads, most times: what is judged must not depend on it

@@ -114,7 +114,7 @@ func (s *stage) try(t *testing.T, raw []byte, cut int, method string) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	_ = connection.SetDeadline(time.Now().Add(patience)) // fails on a closed connection only
+	_ = connection.SetDeadline(time.Now().Add(fuzzPatience)) // fails on a closed connection only
 	fmt.Fprintf(connection, "%s / HTTP/1.1\r\nHost: a\r\n\r\n", method)
 	input := bufio.NewReader(connection)
 	response, body, err := readFinal(input, method)
