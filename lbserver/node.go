@@ -67,6 +67,9 @@ func (n *node) Prepare(ctx context.Context, next *snapshot.Snapshot) (control.Pr
 	if err != nil {
 		return nil, err
 	}
+	if len(failures) == 0 {
+		return prepared, nil
+	}
 	failing := map[string]bool{}
 	for _, status := range n.proxy.Listeners() {
 		failing[status.Object.ID] = status.Err != nil

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -14,43 +16,59 @@ import (
 // is called on it, before the next change is prepared.
 type Change struct {
 	proxy  *Proxy
-	wanted map[string]*Status // all listeners of the next state, by id
+	placed map[string]*Status // listeners of the next state that are not as they were, by id
+	gone   []string           // ids of listeners that the next state does not have
 	opened map[netip.AddrPort]*socket
 }
 
 // Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. The
 // change has all listeners whose ports could be opened; failures has the others, which are tried again with the next
 // change. Whether to apply a change with failures is the caller's to decide. The error is for a proxy that was stopped.
+//
+// Most changes leave most listeners as they are, of which there may be thousands: for them nothing is made anew.
 func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change, failures []*ListenError, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change := &Change{proxy: p, wanted: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
+	change := &Change{proxy: p, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
 	if p.stopped {
 		return nil, nil, errStopped
 	}
 	if err := p.startLoops(); err != nil {
 		return nil, nil, err
 	}
-	for _, object := range snapshot.Sorted(next.Listeners, func(l *lbapi.Listener) bool { return l.Protocol == lbapi.HTTP }) {
-		status := &Status{Object: object, Counters: new(Counters)}
-		if before := p.current[object.ID]; before != nil {
+	for id := range p.current {
+		if object := next.Listeners[id]; object == nil || object.Protocol != lbapi.HTTP {
+			change.gone = append(change.gone, id)
+		}
+	}
+	for id, object := range next.Listeners {
+		if object.Protocol != lbapi.HTTP {
+			continue
+		}
+		before := p.current[id]
+		loadBalancer := next.LoadBalancers[object.LoadBalancerID]
+		if before != nil && before.Err == nil && before.Object == object && before.loadBalancer == loadBalancer {
+			continue
+		}
+		status := &Status{Object: object, Counters: new(Counters), loadBalancer: loadBalancer}
+		if before != nil {
 			status.Counters = before.Counters
 		}
-		change.wanted[object.ID] = status
-		if failure := change.place(ctx, status, next); failure != nil {
+		change.placed[id] = status
+		if failure := change.place(ctx, status); failure != nil {
 			status.Err = failure
 			failures = append(failures, failure)
 		}
 	}
+	slices.SortFunc(failures, func(a, b *ListenError) int { return cmp.Compare(a.ListenerID, b.ListenerID) })
 	return change, failures, nil
 }
 
 // place finds where a listener listens, its load balancer's VIP and its own port, and opens that port for an enabled
 // listener, unless it is open. The caller holds the proxy's mu.
-func (c *Change) place(ctx context.Context, status *Status, next *snapshot.Snapshot) *ListenError {
-	object := status.Object
+func (c *Change) place(ctx context.Context, status *Status) *ListenError {
+	object, loadBalancer := status.Object, status.loadBalancer
 	failure := &ListenError{ListenerID: object.ID, Name: object.Name}
-	loadBalancer := next.LoadBalancers[object.LoadBalancerID]
 	if loadBalancer == nil {
 		failure.Err = errors.New("its load balancer does not exist")
 		return failure
@@ -93,19 +111,28 @@ func (c *Change) Apply() {
 		c.Abort()
 		return
 	}
-	p.current = c.wanted
 	var leaving []*Listener
-	for id, listener := range p.listeners {
-		if status := c.wanted[id]; status == nil || !status.Bound || status.Address != listener.address {
-			delete(p.listeners, id)
-			leaving = append(leaving, listener)
+	leave := func(id string) {
+		leaving = append(leaving, p.listeners[id])
+		delete(p.listeners, id)
+	}
+	for _, id := range c.gone {
+		delete(p.current, id)
+		if p.listeners[id] != nil {
+			leave(id)
 		}
 	}
-	for id, status := range c.wanted {
-		switch listener := p.listeners[id]; {
-		case listener != nil:
-			listener.configure(p, status.Object)
-		case status.Bound:
+	for id, status := range c.placed {
+		p.current[id] = status
+		if listener := p.listeners[id]; listener != nil && (!status.Bound || status.Address != listener.address) {
+			leave(id)
+		}
+	}
+	for id, listener := range p.listeners {
+		listener.configure(p, p.current[id].Object)
+	}
+	for id, status := range c.placed {
+		if status.Bound && p.listeners[id] == nil {
 			c.start(status)
 		}
 	}

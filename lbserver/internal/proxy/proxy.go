@@ -82,6 +82,8 @@ type Status struct {
 	Bound    bool
 	Err      error
 	Counters *Counters
+
+	loadBalancer *lbapi.LoadBalancer // that Address was made from
 }
 
 // loops are the event loops of a proxy.

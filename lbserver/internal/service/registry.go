@@ -46,7 +46,7 @@ func (r *Registry) Service(id string) (*Service, bool) {
 	return found, ok
 }
 
-// Services lists the live backend services by id.
+// Services lists the live backend services, in no order.
 func (r *Registry) Services() []*Service {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -54,7 +54,6 @@ func (r *Registry) Services() []*Service {
 	for _, each := range r.services {
 		all = append(all, each)
 	}
-	slices.SortFunc(all, func(a, b *Service) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
