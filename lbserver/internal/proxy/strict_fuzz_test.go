@@ -187,7 +187,7 @@ func (k *track) send(t *testing.T, raw []byte, cut int) []byte {
 	}
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(fuzzPatience)) // fails on a closed connection only
-	_, _ = connection.Write(raw[:cut])                   // the proxy may have closed, here and below
+	_, _ = connection.Write(raw[:cut])                       // the proxy may have closed, here and below
 	if cut > 0 && cut < len(raw) {
 		time.Sleep(50 * time.Microsecond) // two reads, most times: what is judged must not depend on it
 	}
