@@ -26,6 +26,7 @@ type clientConnection interface {
 	Linger(scratch []byte, limit int, timeout time.Duration, now time.Time)
 	Abort()
 	Close() error
+	LocalAddr() netip.AddrPort
 }
 
 // serverConnection is what the exchange needs of a connection to a server. A goroutine has a pool.Connection for it.
@@ -77,34 +78,19 @@ const (
 	phaseClosed              // closed by someone else while it was idle
 )
 
-// connection is one client's connection to a listener. It belongs to whoever serves it, but for phase and stream.
+// connection is one client's connection to a listener. It belongs to whoever serves it, but for phase and stream. There may
+// be very many that are idle, so it holds nothing that can be had otherwise.
 type connection struct {
 	environment
-	proxy    *Proxy
 	listener *Listener
 	stream   clientConnection
 	client   netip.AddrPort
-	phase    atomic.Int32
 	input    window
 
 	mu        sync.Mutex
+	phase     atomic.Int32
 	server    io.Closer // under mu; the server's connection of the request under way
 	abandoned bool      // under mu
-
-	clientText  []byte // the client's address as X-Forwarded-For has it
-	defaultHost []byte // our own address, the Host of HTTP/1.0 requests without one
-
-	// forwarded is the field lines that the backend service's configuration forwardedOf asks for on this connection.
-	forwarded   []byte
-	forwardedOf *service.Config
-}
-
-func newConnection(in environment, p *Proxy, listener *Listener, accepted clientConnection, client, local netip.AddrPort) *connection {
-	return &connection{
-		environment: in, proxy: p, listener: listener, stream: accepted, client: client,
-		clientText:  client.Addr().WithZone("").AppendTo(nil),
-		defaultHost: local.AppendTo(nil),
-	}
 }
 
 // attach notes the server's connection of the request under way, or closes it where the client's has been abandoned.
@@ -145,7 +131,7 @@ func (c *connection) closeIdle() {
 
 // end releases what the connection holds, once.
 func (c *connection) end() {
-	c.input.release(&c.proxy.buffers)
+	c.input.release(&c.listener.proxy.buffers)
 	_ = c.stream.Close() // whatever was to be sent has been sent
 	c.listener.remove(c)
 }
@@ -155,7 +141,7 @@ func (c *connection) serve() {
 	defer c.end()
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.proxy.log.Error("a connection broke the proxy; it is closed", "cause", cause, "stack", string(debug.Stack()))
+			c.listener.proxy.log.Error("a connection broke the proxy; it is closed", "cause", cause, "stack", string(debug.Stack()))
 		}
 	}()
 	for c.awaitRequest() {
@@ -172,7 +158,7 @@ func (c *connection) awaitRequest() bool {
 		return true
 	}
 	if c.input.bytes == nil {
-		c.input.bytes = c.proxy.buffers.get(smallBuffer)
+		c.input.bytes = c.listener.proxy.buffers.get(smallBuffer)
 	}
 	c.phase.Store(phaseIdle)
 	if c.listener.draining.Load() {
@@ -185,18 +171,18 @@ func (c *connection) awaitRequest() bool {
 
 // exchange carries one request. A panic in it is a bug that must cost one connection and not all of them.
 func (c *connection) exchange() (keep bool) {
-	x := c.proxy.exchanges.get()
+	x := c.listener.proxy.exchanges.get()
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.id(),
+			c.listener.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.id(),
 				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
 			c.abandonHere()
 			x.abort()
 			keep = false // and x, which may be in any state, is left to the garbage collector
 		}
 	}()
-	keep = x.run(c.proxy, c)
-	c.proxy.exchanges.put(x)
+	keep = x.run(c.listener.proxy, c)
+	c.listener.proxy.exchanges.put(x)
 	return keep
 }
 
@@ -205,36 +191,39 @@ func (c *connection) shrink() {
 	switch {
 	case len(c.input.bytes) <= smallBuffer:
 	case c.input.empty():
-		c.input.release(&c.proxy.buffers)
+		c.input.release(&c.listener.proxy.buffers)
 	case len(c.input.unread()) <= smallBuffer:
-		c.input.resize(&c.proxy.buffers, smallBuffer)
+		c.input.resize(&c.listener.proxy.buffers, smallBuffer)
 	}
 }
 
-// forwardedFields returns the X-Forwarded-* field lines that a configuration asks for, made once for each connection.
-func (c *connection) forwardedFields(config *service.Config) []byte {
-	if c.forwardedOf == config {
-		return c.forwarded
+// localAddress is our own address, as the client has it.
+func (c *connection) localAddress() netip.AddrPort {
+	if bound := c.listener.address; !bound.Addr().IsUnspecified() {
+		return bound
 	}
-	lines := c.forwarded[:0]
+	return c.stream.LocalAddr()
+}
+
+// appendForwarded appends the X-Forwarded-* field lines that a configuration asks for.
+func (c *connection) appendForwarded(dst []byte, config *service.Config) []byte {
 	if config.Object.ForwardedProto {
-		lines = append(lines, "X-Forwarded-Proto: http\r\n"...)
+		dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
 	}
 	if config.Object.ForwardedPort {
-		lines = append(lines, "X-Forwarded-Port: "...)
-		lines = strconv.AppendUint(lines, uint64(c.listener.address.Port()), 10)
-		lines = append(lines, "\r\n"...)
+		dst = append(dst, "X-Forwarded-Port: "...)
+		dst = strconv.AppendUint(dst, uint64(c.listener.address.Port()), 10)
+		dst = append(dst, "\r\n"...)
 	}
 	if config.Object.ForwardedLBIP && config.VIP.IsValid() {
-		lines = append(lines, "X-Forwarded-LBIP: "...)
-		lines = config.VIP.AppendTo(lines)
-		lines = append(lines, "\r\n"...)
+		dst = append(dst, "X-Forwarded-LBIP: "...)
+		dst = config.VIP.AppendTo(dst)
+		dst = append(dst, "\r\n"...)
 	}
 	if config.Object.ForwardedClientPort {
-		lines = append(lines, "X-Forwarded-Client-Port: "...)
-		lines = strconv.AppendUint(lines, uint64(c.client.Port()), 10)
-		lines = append(lines, "\r\n"...)
+		dst = append(dst, "X-Forwarded-Client-Port: "...)
+		dst = strconv.AppendUint(dst, uint64(c.client.Port()), 10)
+		dst = append(dst, "\r\n"...)
 	}
-	c.forwarded, c.forwardedOf = lines, config
-	return lines
+	return dst
 }

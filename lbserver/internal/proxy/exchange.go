@@ -80,11 +80,13 @@ type exchange struct {
 	resent        bool // after a stale connection
 
 	// What few requests need is at the end, and the heads, of which most use the first few fields.
-	request  http1.Request
-	upload   upload
-	scratch  persistence.Scratch
-	response http1.Response
-	entry    Entry
+	request http1.Request
+	upload  upload
+	// forwarded is the field lines that tell the server of the client's connection.
+	forwarded []byte
+	scratch   persistence.Scratch
+	response  http1.Response
+	entry     Entry
 }
 
 // exchanges is a free list of exchanges.
@@ -316,12 +318,15 @@ func (x *exchange) repeatable() bool {
 
 // render makes the request as the server gets it, with what of its body is there.
 func (x *exchange) render() error {
+	x.forwarded = x.c.appendForwarded(x.forwarded[:0], x.eligible.Config)
 	rewrite := http1.RequestRewrite{
 		CookieName:    x.eligible.CookieName,
-		ClientAddress: x.c.clientText,
-		Forwarded:     x.c.forwardedFields(x.eligible.Config),
+		ClientAddress: x.clientAddress().WithZone(""), // it says nothing to others
+		Forwarded:     x.forwarded,
 		ForwardedHost: x.eligible.Object.ForwardedHost,
-		DefaultHost:   x.c.defaultHost,
+	}
+	if x.request.Host(x.head) == nil {
+		rewrite.DefaultHost = x.c.localAddress()
 	}
 	x.out = x.request.AppendTo(x.emptyOut(), x.head, &rewrite)
 	var err error

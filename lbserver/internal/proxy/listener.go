@@ -216,7 +216,7 @@ func (p *Proxy) take(owner *Listener, accepted *net.TCPConn) {
 		_ = accepted.Close() // gone already
 		return
 	}
-	c := newConnection(p, p, owner, opened, opened.RemoteAddr(), opened.LocalAddr())
+	c := &connection{environment: p, listener: owner, stream: opened, client: opened.RemoteAddr()}
 	if !owner.add(c) {
 		_ = opened.Close() // draining: the client finds another node, or a refused connection, next time
 		return

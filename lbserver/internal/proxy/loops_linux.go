@@ -107,35 +107,28 @@ type reactor struct {
 
 // client is a connection to a client as its loop knows it.
 type client struct {
-	*loop.Connection
+	loop.Connection
+	connection connection
 	reactor    *reactor
-	connection *connection
-	resuming   func() // resume, kept so that a request allocates nothing
 }
 
 // take gives an accepted connection to a listener.
 func (r *reactor) take(owner *Listener, descriptor int, address netip.AddrPort) {
-	adopted, err := r.loop.Adopt(descriptor)
-	if err != nil {
+	taken := &client{reactor: r, connection: connection{environment: r, listener: owner, client: address}}
+	taken.connection.stream = taken
+	if err := r.loop.Adopt(&taken.Connection, descriptor); err != nil {
 		_ = unix.Close(descriptor) // of no use
 		r.loop.AddLoad(-1)
 		r.proxy.log.Error("a connection could not be taken; it is closed", "client", address, "error", err)
 		return
 	}
-	local := owner.address
-	if local.Addr().IsUnspecified() {
-		local = adopted.LocalAddr()
-	}
-	taken := &client{Connection: adopted, reactor: r}
-	taken.resuming = taken.resume
-	taken.connection = newConnection(r, r.proxy, owner, taken, address, local)
-	if !owner.add(taken.connection) {
-		_ = adopted.Close() // draining: the client finds another node, or a refused connection, next time
+	if !owner.add(&taken.connection) {
+		_ = taken.Close() // draining: the client finds another node, or a refused connection, next time
 		r.loop.AddLoad(-1)
 		return
 	}
 	if !taken.rest() {
-		r.loop.Go(taken.resuming)
+		r.loop.Go(taken)
 	}
 }
 
@@ -146,7 +139,7 @@ func (c *client) Wake(over bool) {
 		c.end()
 		return
 	}
-	c.reactor.loop.Go(c.resuming)
+	c.reactor.loop.Go(c)
 }
 
 func (c *client) end() {
@@ -154,8 +147,8 @@ func (c *client) end() {
 	c.reactor.loop.AddLoad(-1)
 }
 
-// resume carries the requests that come, on a coroutine, until none waits to be read, or the connection ends.
-func (c *client) resume() {
+// Run implements loop.Task: it carries the requests that come until none waits to be read, or the connection ends.
+func (c *client) Run() {
 	resting := false
 	defer func() {
 		if !resting {
@@ -214,16 +207,14 @@ func (r *reactor) connect(endpoint *service.Endpoint, trust trust) (serverConnec
 	if err != nil {
 		return nil, err
 	}
-	var began *loop.Connection
-	opened, err := r.loop.Dial(address, connectTimeout, func(c *loop.Connection) {
-		began = c
-		r.dialing[c] = struct{}{}
-	})
-	delete(r.dialing, began)
+	opened := &server{list: list}
+	r.dialing[&opened.Connection] = struct{}{}
+	err = r.loop.Dial(&opened.Connection, address, connectTimeout)
+	delete(r.dialing, &opened.Connection)
 	if err != nil {
 		return nil, err
 	}
-	return &server{Connection: opened, list: list}, nil
+	return opened, nil
 }
 
 func (r *reactor) giveUpDialing() {
@@ -241,7 +232,7 @@ type idleList struct {
 
 // server is a connection to a server.
 type server struct {
-	*loop.Connection
+	loop.Connection
 	list   *idleList
 	reused bool
 }

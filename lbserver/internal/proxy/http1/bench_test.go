@@ -1,6 +1,9 @@
 package http1
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+)
 
 const browserRequest = "GET /assets/app.css?v=3 HTTP/1.1\r\nHost: www.example.com\r\n" +
 	"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
@@ -44,7 +47,7 @@ func BenchmarkRequestRewrite(b *testing.B) {
 	if _, err := request.Parse(raw); err != nil {
 		b.Fatal(err)
 	}
-	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: []byte("192.0.2.7"), Forwarded: []byte("X-Forwarded-Proto: http\r\n")}
+	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: netip.MustParseAddr("192.0.2.7"), Forwarded: []byte("X-Forwarded-Proto: http\r\n")}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := request.Cookie(raw, cookieName); !ok {
@@ -86,7 +89,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	raw, dst := []byte(browserRequest), make([]byte, 0, 4096)
 	rawResponse := []byte(serverResponse)
 	request, response := new(Request), new(Response)
-	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: []byte("192.0.2.7")}
+	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: netip.MustParseAddr("192.0.2.7")}
 	back := &ResponseRewrite{CookieName: cookieName, SetCookie: []byte("Set-Cookie: a=b\r\n")}
 	allocations := testing.AllocsPerRun(100, func() {
 		request.Reset()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte("PUT / HTTP/1.0\r\nContent-Length: 3\r\nX_Forwarded-Proto: a\r\n\r\nabc"))
 	f.Add([]byte("\r\nOPTIONS * HTTP/1.1\r\nHost: [::1]:80\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"))
 	f.Add([]byte("TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 10\r\nProxy: p\r\n\r\n"))
-	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: []byte("192.0.2.7"), ForwardedHost: true, DefaultHost: []byte("d")}
+	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: netip.MustParseAddr("192.0.2.7"), ForwardedHost: true, DefaultHost: netip.MustParseAddrPort("10.0.0.1:80")}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		request, again := new(Request), new(Request)
 		request.Reset()

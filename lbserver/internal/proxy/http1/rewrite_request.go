@@ -1,20 +1,23 @@
 package http1
 
-import "strconv"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // RequestRewrite says what changes in a request's head between the client and the server.
 type RequestRewrite struct {
 	// CookieName is the name of the cookie that is cut out of Cookie; "" cuts nothing.
 	CookieName string
-	// ClientAddress is appended to X-Forwarded-For; nil leaves that field as it came.
-	ClientAddress []byte
+	// ClientAddress is appended to X-Forwarded-For; the zero one leaves that field as it came.
+	ClientAddress netip.Addr
 	// Forwarded is complete field lines (name, colon, value, CR LF) to add: what of X-Forwarded-Proto and its kin is
-	// configured. They are the same for all requests of a connection, so they are made once.
+	// configured.
 	Forwarded []byte
 	// ForwardedHost adds X-Forwarded-Host with the value of Host.
 	ForwardedHost bool
 	// DefaultHost is the Host of an HTTP/1.0 request that came without (RFC 9112, 3.3).
-	DefaultHost []byte
+	DefaultHost netip.AddrPort
 }
 
 // AppendTo appends to dst the head in buf as the server is to get it: in HTTP/1.1 and origin form, without hop-by-hop
@@ -22,11 +25,7 @@ type RequestRewrite struct {
 func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	dst = r.appendRequestLine(dst, buf)
 	if r.hostField < 0 {
-		host := r.Host(buf)
-		if host == nil {
-			host = rewrite.DefaultHost
-		}
-		dst = appendField(dst, "Host", host)
+		dst = r.appendHost(append(dst, "Host: "...), buf, rewrite)
 	}
 	kept := r.lineEnd // start of a run of bytes that are copied as they are
 	for i := range r.count {
@@ -65,7 +64,7 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	case kindExpect:
 		return r.ExpectContinue || !equalFold(f.value(buf), "100-continue")
 	case kindForwardedFor:
-		return rewrite.ClientAddress == nil
+		return !rewrite.ClientAddress.IsValid()
 	case kindCookie:
 		return rewrite.CookieName == "" || !hasCookieNamed(f.value(buf), rewrite.CookieName)
 	default:
@@ -95,7 +94,7 @@ func (r *Request) appendRequestLine(dst, buf []byte) []byte {
 
 // appendOwnFields appends what this load balancer adds, and the empty line.
 func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []byte {
-	if rewrite.ClientAddress != nil {
+	if rewrite.ClientAddress.IsValid() {
 		dst = append(dst, "X-Forwarded-For: "...)
 		for i := range r.count {
 			if f := &r.fields[i]; f.kind == kindForwardedFor && f.valueEnd > f.valueStart {
@@ -103,16 +102,12 @@ func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []by
 				dst = append(dst, ", "...)
 			}
 		}
-		dst = append(dst, rewrite.ClientAddress...)
+		dst = rewrite.ClientAddress.AppendTo(dst)
 		dst = append(dst, "\r\n"...)
 	}
 	dst = append(dst, rewrite.Forwarded...)
 	if rewrite.ForwardedHost {
-		host := r.Host(buf)
-		if host == nil {
-			host = rewrite.DefaultHost
-		}
-		dst = appendField(dst, "X-Forwarded-Host", host)
+		dst = r.appendHost(append(dst, "X-Forwarded-Host: "...), buf, rewrite)
 	}
 	if r.Framing == FramingChunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
@@ -131,9 +126,12 @@ func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []by
 // fieldsEnd is where the empty line that ends the head starts.
 func (h *head) fieldsEnd() int { return h.position }
 
-func appendField(dst []byte, name string, value []byte) []byte {
-	dst = append(dst, name...)
-	dst = append(dst, ": "...)
-	dst = append(dst, value...)
+// appendHost appends the host that the client asked, or the one for clients that name none, and ends the line.
+func (r *Request) appendHost(dst, buf []byte, rewrite *RequestRewrite) []byte {
+	if host := r.Host(buf); host != nil {
+		dst = append(dst, host...)
+	} else {
+		dst = rewrite.DefaultHost.AppendTo(dst)
+	}
 	return append(dst, "\r\n"...)
 }

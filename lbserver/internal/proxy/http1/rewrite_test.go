@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ func lines(all ...string) string { return strings.Join(all, "\r\n") + "\r\n\r\n"
 
 func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
 	t.Parallel()
-	plain := RequestRewrite{CookieName: cookieName, ClientAddress: []byte("192.0.2.7"), DefaultHost: []byte("10.0.0.1:80")}
+	plain := RequestRewrite{CookieName: cookieName, ClientAddress: netip.MustParseAddr("192.0.2.7"), DefaultHost: netip.MustParseAddrPort("10.0.0.1:80")}
 	forwarded := plain
 	forwarded.Forwarded = []byte("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n")
 	forwarded.ForwardedHost = true

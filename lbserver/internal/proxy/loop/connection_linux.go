@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connection is one TCP connection of a Loop. One coroutine at a time reads, and one writes; all methods are for the loop's
+// Connection is one TCP connection of a Loop, to be part of what its owner keeps of it: there may be very many. One coroutine at a time reads, and one writes; all methods are for the loop's
 // own goroutine and coroutines.
 type Connection struct {
 	loop       *Loop
-	descriptor int
+	descriptor int32
 	slot       uint32
 
 	// What the kernel said last: a change is told once. A read that leaves room in its buffer has drained the connection,
@@ -38,16 +38,14 @@ type Handler interface {
 	Wake(over bool)
 }
 
-// Adopt makes a connection of an open, non-blocking socket. Where it fails the socket is left to the caller.
-func (l *Loop) Adopt(descriptor int) (*Connection, error) {
-	c := &Connection{loop: l, descriptor: descriptor, writable: true}
+// Adopt makes c, which must be the zero Connection, the connection of an open, non-blocking socket. Where it fails the socket
+// is left to the caller.
+func (l *Loop) Adopt(c *Connection, descriptor int) error {
+	c.loop, c.descriptor, c.writable = l, int32(descriptor), true
 	c.timer.owner = c
 	var err error
 	c.slot, err = l.register(descriptor, interest, c)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return err
 }
 
 // event implements target.
@@ -57,7 +55,7 @@ func (c *Connection) event(mask uint32) {
 	}
 	if mask&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.writable = true
-		if c.sendRest(); c.outgoing.rest == nil {
+		if c.sendRest(); !c.outgoing.waits() {
 			c.wakeWriter()
 		}
 	}
@@ -89,7 +87,7 @@ func (c *Connection) wakeReader(over bool) {
 
 // expire implements the owner of a timer.
 func (c *Connection) expire() {
-	if c.outgoing.closing {
+	if c.outgoing.closing() {
 		if !c.loop.past(c.writeBy) {
 			c.loop.arm(&c.timer, c.writeBy)
 			return
@@ -207,7 +205,7 @@ func (c *Connection) WriteWithin(timeout time.Duration, now time.Time) {
 // Rest leaves the connection to nobody until there is something to read or the timeout is over; then the handler is called.
 // It reports false, and does nothing, where there is something now.
 func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
-	if c.closed || c.outgoing.rest != nil || c.outgoing.err != nil || c.readable && !c.Quiet() {
+	if c.closed || c.outgoing.unsent != nil || c.readable && !c.Quiet() {
 		return false
 	}
 	c.ReadWithin(timeout, c.loop.now)
@@ -263,11 +261,11 @@ func (c *Connection) Close() error {
 	c.resumeSoon(&c.reader)
 	c.resumeSoon(&c.writer)
 	var err error
-	if c.outgoing.rest == nil {
-		err = c.release()
-	} else {
-		c.outgoing.closing = true
+	if c.outgoing.waits() {
+		c.outgoing.unsent.closing = true
 		c.loop.arm(&c.timer, c.writeBy)
+	} else {
+		err = c.release()
 	}
 	if handler := c.handler; handler != nil {
 		c.handler = nil
@@ -290,7 +288,7 @@ func (c *Connection) Abort() {
 		return
 	}
 	c.outgoing = outgoing{}
-	_ = unix.SetsockoptLinger(c.descriptor, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptLinger(int(c.descriptor), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	_ = c.Close()
 }
 

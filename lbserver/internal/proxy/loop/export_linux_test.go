@@ -4,8 +4,8 @@ import "golang.org/x/sys/unix"
 
 // SetSendBuffer sets the size of the kernel's buffer, in bytes, which it doubles.
 func (c *Connection) SetSendBuffer(size int) error {
-	return unix.SetsockoptInt(c.descriptor, unix.SOL_SOCKET, unix.SO_SNDBUF, size)
+	return unix.SetsockoptInt(int(c.descriptor), unix.SOL_SOCKET, unix.SO_SNDBUF, size)
 }
 
 // Sending tells that the kernel has not taken everything that Send was given.
-func (c *Connection) Sending() bool { return c.outgoing.rest != nil }
+func (c *Connection) Sending() bool { return c.outgoing.waits() }

@@ -268,7 +268,7 @@ func (l *Loop) end() {
 		idle.stop()
 	}
 	for i := range l.slots {
-		if c, ok := l.slots[i].target.(*Connection); ok && c.outgoing.closing {
+		if c, ok := l.slots[i].target.(*Connection); ok && c.outgoing.closing() {
 			_ = c.release() // its owner has been told of the end
 		}
 	}

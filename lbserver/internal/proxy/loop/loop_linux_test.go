@@ -50,7 +50,7 @@ func on(t *testing.T, l *loop.Loop, task func()) {
 
 func begin(l *loop.Loop, task func()) (ended chan struct{}) {
 	ended = make(chan struct{})
-	l.Post(func() { l.Go(func() { defer close(ended); task() }) })
+	l.Post(func() { l.Go(loop.TaskFunc(func() { defer close(ended); task() })) })
 	return ended
 }
 
@@ -79,9 +79,8 @@ func pairOf(t *testing.T, l *loop.Loop) (ours *loop.Connection, theirs *net.TCPC
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	on(t, l, func() {
-		ours, err = l.Dial(address(listener), patience, func(*loop.Connection) {})
-	})
+	ours = new(loop.Connection)
+	on(t, l, func() { err = l.Dial(ours, address(listener), patience) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,11 +260,12 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 	address := netip.MustParseAddrPort(listener.Addr().String())
 	listener.Close()
 	on(t, l, func() {
-		if _, err := l.Dial(address, patience, func(*loop.Connection) {}); !errors.Is(err, syscall.ECONNREFUSED) {
+		if err := l.Dial(new(loop.Connection), address, patience); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("nobody listens: %v", err)
 		}
-		_, err := l.Dial(address, patience, func(c *loop.Connection) { l.Beside(func() { _ = c.Close() }) })
-		if !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNREFUSED) {
+		givenUp := new(loop.Connection)
+		l.Beside(func() { _ = givenUp.Close() })
+		if err := l.Dial(givenUp, address, patience); !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("given up: %v", err)
 		}
 	})

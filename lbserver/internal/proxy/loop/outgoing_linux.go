@@ -12,13 +12,21 @@ import (
 // turn, and so stays in the processor's cache.
 const outboxSize = 64 << 10
 
-// outgoing is what a connection has been given to send and has not sent yet.
+// outgoing is what a connection has been given to send and has not sent yet. Most connections have nothing, so it is small.
 type outgoing struct {
-	queued  []byte // in the loop's outbox, to be sent at the end of this turn
-	rest    []byte // what the kernel did not take of it; sent before anything else when the connection can be written
+	start, end uint32  // of what is in the loop's outbox, to be sent at the end of this turn; equal for nothing
+	unsent     *unsent // nil where the kernel has taken everything so far
+}
+
+// unsent is what became of a connection whose bytes the kernel did not take at once.
+type unsent struct {
+	rest    []byte // sent before anything else when the connection can be written; nil for nothing
 	err     error  // why sending failed, for the next Write
 	closing bool   // closed by its owner, but for rest
 }
+
+func (o *outgoing) waits() bool   { return o.unsent != nil && o.unsent.rest != nil }
+func (o *outgoing) closing() bool { return o.unsent != nil && o.unsent.closing }
 
 // Send writes like Write, but at the end of the turn, when all that the turn brought has been read: each write wakes its
 // peer, and peers that are woken together run together and not in between. Unlike a write that waited for the turn's end
@@ -27,15 +35,15 @@ type outgoing struct {
 func (c *Connection) Send(p []byte) (int, error) {
 	l := c.loop
 	o := &c.outgoing
-	if c.closed || !c.writable || o.queued != nil || o.rest != nil || o.err != nil || len(l.outbox)+len(p) > outboxSize {
+	if c.closed || !c.writable || o.start != o.end || o.unsent != nil || len(l.outbox)+len(p) > outboxSize {
 		return c.Write(p)
 	}
 	if l.outbox == nil {
 		l.outbox = make([]byte, 0, outboxSize)
 	}
-	start := len(l.outbox)
+	o.start = uint32(len(l.outbox))
 	l.outbox = append(l.outbox, p...)
-	o.queued = l.outbox[start:]
+	o.end = uint32(len(l.outbox))
 	l.senders = append(l.senders, c)
 	return len(p), nil
 }
@@ -51,53 +59,63 @@ func (l *Loop) sendOutbox() {
 
 // sendQueued sends what has been queued, and leaves what the kernel does not take for later.
 func (c *Connection) sendQueued() {
-	if queued := c.outgoing.queued; queued != nil {
-		c.outgoing.queued = nil
-		c.outgoing.rest = bytes.Clone(c.sendSome(queued))
+	o := &c.outgoing
+	if o.start == o.end {
+		return
+	}
+	queued := c.loop.outbox[o.start:o.end]
+	o.start, o.end = 0, 0
+	if rest, err := c.sendSome(queued); rest != nil || err != nil {
+		o.unsent = &unsent{rest: bytes.Clone(rest), err: err}
 	}
 }
 
 // sendRest goes on with what the kernel did not take.
 func (c *Connection) sendRest() {
-	if c.outgoing.rest == nil {
+	if !c.outgoing.waits() {
 		return
 	}
-	if c.outgoing.rest = c.sendSome(c.outgoing.rest); c.outgoing.rest == nil && c.outgoing.closing {
+	u := c.outgoing.unsent
+	u.rest, u.err = c.sendSome(u.rest)
+	switch {
+	case u.rest != nil:
+	case u.closing:
 		_ = c.release() // its owner has been told of the end
+	case u.err == nil:
+		c.outgoing.unsent = nil
 	}
 }
 
 // sendSome sends up to where the kernel takes no more, and returns what is left; nil for nothing, or after an error.
-func (c *Connection) sendSome(p []byte) []byte {
+func (c *Connection) sendSome(p []byte) ([]byte, error) {
 	for c.writable {
 		n, errno := send(c.descriptor, p)
 		switch errno {
 		case 0:
 			if p = p[n:]; len(p) == 0 {
-				return nil
+				return nil, nil
 			}
 		case unix.EAGAIN:
 			c.writable = false
 		case unix.EINTR:
 		default:
-			c.outgoing.err = os.NewSyscallError("write", errno)
-			return nil
+			return nil, os.NewSyscallError("write", errno)
 		}
 	}
-	return p
+	return p, nil
 }
 
 // awaitSent has the calling coroutine wait until nothing is left to be sent.
 func (c *Connection) awaitSent() error {
 	c.sendQueued()
 	for {
-		switch {
+		switch u := c.outgoing.unsent; {
 		case c.closed:
 			return net.ErrClosed
-		case c.outgoing.err != nil:
-			return c.outgoing.err
-		case c.outgoing.rest == nil:
+		case u == nil:
 			return nil
+		case u.err != nil:
+			return u.err
 		case c.loop.past(c.writeBy):
 			return os.ErrDeadlineExceeded
 		default:

@@ -12,38 +12,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dial opens a connection to an address. It fails with os.ErrDeadlineExceeded after the timeout, and with net.ErrClosed
-// where began, which is told of the connection before it is open, closed it.
-func (l *Loop) Dial(address netip.AddrPort, timeout time.Duration, began func(*Connection)) (*Connection, error) {
+// Dial makes c, which must be the zero Connection, a connection to an address. It fails with os.ErrDeadlineExceeded after the
+// timeout, and with net.ErrClosed where c is closed meanwhile.
+func (l *Loop) Dial(c *Connection, address netip.AddrPort, timeout time.Duration) error {
 	family := unix.AF_INET6
 	if address.Addr().Unmap().Is4() {
 		family = unix.AF_INET
 	}
 	descriptor, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return os.NewSyscallError("socket", err)
 	}
 	_ = unix.SetsockoptInt(descriptor, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // as net does; it can't fail on TCP
 	err = unix.Connect(descriptor, socketAddress(address))
 	pending := errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EINTR)
 	if err != nil && !pending {
 		_ = unix.Close(descriptor) // of no use
-		return nil, os.NewSyscallError("connect", err)
+		return os.NewSyscallError("connect", err)
 	}
-	c, registerErr := l.Adopt(descriptor)
-	if registerErr != nil {
+	if err := l.Adopt(c, descriptor); err != nil {
 		_ = unix.Close(descriptor) // as above
-		return nil, registerErr
+		return err
 	}
-	began(c)
 	if !pending {
-		return c, nil
+		return nil
 	}
 	if err := c.awaitConnected(timeout); err != nil {
 		_ = c.Close() // as above
-		return nil, err
+		return err
 	}
-	return c, nil
+	return nil
 }
 
 func (c *Connection) awaitConnected(timeout time.Duration) error {
@@ -58,7 +56,7 @@ func (c *Connection) awaitConnected(timeout time.Duration) error {
 	case !c.writable:
 		return os.ErrDeadlineExceeded
 	}
-	failure, err := unix.GetsockoptInt(c.descriptor, unix.SOL_SOCKET, unix.SO_ERROR)
+	failure, err := unix.GetsockoptInt(int(c.descriptor), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && failure != 0 {
 		err = unix.Errno(failure)
 	}

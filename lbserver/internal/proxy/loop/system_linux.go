@@ -24,20 +24,20 @@ func pollNow(epoll int, events []unix.EpollEvent) int {
 	return int(n)
 }
 
-func receive(descriptor int, p []byte) (int, unix.Errno) {
+func receive(descriptor int32, p []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(descriptor), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
 		uintptr(len(p)), 0, 0, 0)
 	return int(n), errno
 }
 
-func send(descriptor int, p []byte) (int, unix.Errno) {
+func send(descriptor int32, p []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(descriptor), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
 		uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
 
 // peek looks for a byte to read and leaves it there.
-func peek(descriptor int) (int, unix.Errno) {
+func peek(descriptor int32) (int, unix.Errno) {
 	var one [1]byte
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(descriptor), uintptr(unsafe.Pointer(&one[0])), 1,
 		unix.MSG_PEEK, 0, 0)
@@ -52,12 +52,12 @@ func control(epoll, operation, descriptor int, event *unix.EpollEvent) error {
 }
 
 // closeDescriptor closes a socket, without lingering but for an Abort, which does not wait either.
-func closeDescriptor(descriptor int) error {
+func closeDescriptor(descriptor int32) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(descriptor), 0, 0)
 	return asError(errno)
 }
 
-func shutdownWrite(descriptor int) error {
+func shutdownWrite(descriptor int32) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(descriptor), unix.SHUT_WR, 0)
 	return asError(errno)
 }
@@ -75,7 +75,7 @@ func accept(listening int) (descriptor int, from netip.AddrPort, err error) {
 }
 
 // localAddress is our address of a socket; the zero one where it has none.
-func localAddress(descriptor int) netip.AddrPort {
+func localAddress(descriptor int32) netip.AddrPort {
 	var address unix.RawSockaddrInet6
 	size := uint32(unsafe.Sizeof(address))
 	_, _, errno := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(descriptor), uintptr(unsafe.Pointer(&address)),

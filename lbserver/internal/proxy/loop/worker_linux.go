@@ -17,15 +17,24 @@ const (
 // worker is a coroutine that runs one task after another.
 type worker struct {
 	loop  *Loop
-	task  func()
+	task  Task
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
 	spent int // bytes read since the loop resumed it
 }
 
+// Task is something to run on a coroutine.
+type Task interface{ Run() }
+
+// TaskFunc is a function as a Task.
+type TaskFunc func()
+
+// Run implements Task.
+func (f TaskFunc) Run() { f() }
+
 // Go runs a task on a coroutine, up to where it first gives way. It is for the loop's goroutine, not for coroutines.
-func (l *Loop) Go(task func()) {
+func (l *Loop) Go(task Task) {
 	w := l.worker()
 	w.task = task
 	l.resume(w)
@@ -36,7 +45,7 @@ func (l *Loop) Beside(task func()) (wait func()) {
 	var ended bool
 	var waiting *worker
 	w := l.worker()
-	w.task = func() {
+	w.task = TaskFunc(func() {
 		defer func() {
 			ended = true
 			if waiting != nil {
@@ -44,7 +53,7 @@ func (l *Loop) Beside(task func()) (wait func()) {
 			}
 		}()
 		task()
-	}
+	})
 	l.ready = append(l.ready, w)
 	return func() {
 		if !ended {
@@ -115,7 +124,7 @@ func (w *worker) perform() {
 			w.loop.config.Panicked(cause, debug.Stack())
 		}
 	}()
-	w.task()
+	w.task.Run()
 }
 
 // spend counts bytes that the calling coroutine has read. One that has had its share goes on in the next turn, so that a

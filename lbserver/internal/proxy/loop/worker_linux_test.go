@@ -26,11 +26,11 @@ func TestCoroutinesOfABurstEnd(t *testing.T) {
 	on(func() {
 		for range burst {
 			ended.Add(1)
-			l.Go(func() {
+			l.Go(TaskFunc(func() {
 				defer ended.Done()
 				l.later = append(l.later, l.current) // all of them at the same time
 				l.current.giveWay()
-			})
+			}))
 		}
 	})
 	ended.Wait()
@@ -49,7 +49,7 @@ func TestCoroutinesOfABurstEnd(t *testing.T) {
 			t.Errorf("%d coroutines are left, want %d", left, want)
 		}
 	}
-	on(func() { l.Go(func() {}) })
+	on(func() { l.Go(TaskFunc(func() {})) })
 	if left := trim(); left != 6 {
 		t.Errorf("%d coroutines are left where one was needed, want 6", left)
 	}
