@@ -113,7 +113,7 @@ func (n *node) prepare(ctx context.Context, next *snapshot.Snapshot) (*change, [
 func (c *change) Apply() {
 	c.services.Apply()
 	c.listeners.Apply()
-	c.node.checks.Apply(c.node.services.Services())
+	c.node.checks.Apply(c.services.Changed(), c.services.Gone())
 }
 
 // Abort closes the ports that were opened for the change.

@@ -69,7 +69,7 @@ func (f *fleet) apply() {
 		f.tb.Fatal(err)
 	}
 	change.Apply()
-	f.checker.Apply(f.registry.Services())
+	f.checker.Apply(change.Changed(), change.Gone())
 }
 
 func (f *fleet) verdict(i int) service.Verdict {

@@ -43,18 +43,10 @@ type Options struct {
 type Checker struct {
 	options Options
 
-	mu       sync.Mutex
-	checks   map[*service.Server]*check    // under mu; every one is running
-	services map[*service.Service]*checked // under mu
-	applied  uint64                        // under mu; counts the calls of Apply
-	closed   bool                          // under mu
-}
-
-// checked is what the checks of a backend service were made from.
-type checked struct {
-	config  *service.Config
-	servers []*service.Server // those with a check
-	applied uint64            // the last call of Apply that named the service
+	mu      sync.Mutex
+	checks  map[*service.Server]*check             // under mu; every one is running
+	checked map[*service.Service][]*service.Server // under mu; those with a check
+	closed  bool                                   // under mu
 }
 
 // New returns a Checker that checks nothing yet.
@@ -67,7 +59,7 @@ func New(options Options) *Checker {
 		options.Random = rand.Float64
 	}
 	options.Speedup = max(options.Speedup, 1)
-	return &Checker{options: options, checks: map[*service.Server]*check{}, services: map[*service.Service]*checked{}}
+	return &Checker{options: options, checks: map[*service.Server]*check{}, checked: map[*service.Service][]*service.Server{}}
 }
 
 // job is a check that should run.
@@ -77,40 +69,26 @@ type job struct {
 	backendServiceID string
 }
 
-// Apply makes the set of running checks what the backend services' configurations ask for. A check goes on untouched when
-// nothing changed for it. When only its pace changed (interval, timeout, thresholds), verdict and count of results go
-// on. When what it checks changed, the verdict stays until the first new result, which decides alone.
-func (c *Checker) Apply(services []*service.Service) {
+// Apply makes the set of running checks what the configurations of backend services ask for that are new or have changed, and
+// ends the checks of those that are gone. A check goes on untouched when nothing changed for it. When only its pace changed
+// (interval, timeout, thresholds), verdict and count of results go on. When what it checks changed, the verdict stays until the
+// first new result, which decides alone.
+func (c *Checker) Apply(changed, gone []*service.Service) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return
 	}
-	c.applied++
 	var jobs []job
 	var unchecked []*service.Server
 	stopped := map[*service.Server]*check{}
-	for _, live := range services {
-		known := c.services[live]
-		if known == nil {
-			known = new(checked)
-			c.services[live] = known
-		}
-		known.applied = c.applied
-		config := live.Eligible().Config
-		if config == known.config {
-			continue // most backend services, at most changes
-		}
-		wanted, off := c.jobs(live, config)
-		c.stop(known, wanted, stopped)
-		known.config = config
+	for _, live := range changed {
+		wanted, off := c.jobs(live, live.Eligible().Config)
+		c.stop(live, wanted, stopped)
 		jobs, unchecked = append(jobs, wanted...), append(unchecked, off...)
 	}
-	for live, known := range c.services {
-		if known.applied != c.applied {
-			c.stop(known, nil, stopped)
-			delete(c.services, live)
-		}
+	for _, live := range gone {
+		c.stop(live, nil, stopped)
 	}
 	for _, check := range stopped {
 		<-check.done
@@ -122,12 +100,14 @@ func (c *Checker) Apply(services []*service.Service) {
 
 // stop stops those checks of a backend service that are not wanted as they are, and adds them to stopped. The caller holds
 // mu, and waits for them.
-func (c *Checker) stop(known *checked, wanted []job, stopped map[*service.Server]*check) {
+func (c *Checker) stop(live *service.Service, wanted []job, stopped map[*service.Server]*check) {
 	plans := make(map[*service.Server]plan, len(wanted))
-	for _, job := range wanted {
+	servers := make([]*service.Server, len(wanted))
+	for i, job := range wanted {
 		plans[job.server] = job.plan
+		servers[i] = job.server
 	}
-	for _, server := range known.servers {
+	for _, server := range c.checked[live] {
 		running := c.checks[server]
 		if plan, ok := plans[server]; !ok || plan != running.plan {
 			running.stop()
@@ -135,9 +115,10 @@ func (c *Checker) stop(known *checked, wanted []job, stopped map[*service.Server
 			delete(c.checks, server)
 		}
 	}
-	known.servers = known.servers[:0]
-	for _, job := range wanted {
-		known.servers = append(known.servers, job.server)
+	if len(servers) > 0 {
+		c.checked[live] = servers
+	} else {
+		delete(c.checked, live)
 	}
 }
 
@@ -198,5 +179,5 @@ func (c *Checker) Close() {
 		<-check.done
 	}
 	clear(c.checks)
-	clear(c.services)
+	clear(c.checked)
 }

@@ -1,9 +1,9 @@
 package proxy
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,7 +16,8 @@ import (
 // is called on it, before the next change is prepared.
 type Change struct {
 	proxy  *Proxy
-	placed map[string]*Status // listeners of the next state that are not as they were, by id
+	next   *snapshot.Snapshot
+	placed map[string]*Status // listeners of the next state that are not as they were, or may not be, by id
 	gone   []string           // ids of listeners that the next state does not have
 	opened map[netip.AddrPort]*socket
 }
@@ -24,33 +25,23 @@ type Change struct {
 // Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. The
 // change has all listeners whose ports could be opened; failures has the others, which are tried again with the next
 // change. Whether to apply a change with failures is the caller's to decide. The error is for a proxy that was stopped.
-//
-// Most changes leave most listeners as they are, of which there may be thousands: for them nothing is made anew.
 func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change, failures []*ListenError, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change := &Change{proxy: p, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
+	change := &Change{proxy: p, next: next, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
 	if p.stopped {
 		return nil, nil, errStopped
 	}
 	if err := p.startLoops(); err != nil {
 		return nil, nil, err
 	}
-	for id := range p.current {
-		if object := next.Listeners[id]; object == nil || object.Protocol != lbapi.HTTP {
+	for _, id := range p.concerned(next) {
+		object, before := next.Listeners[id], p.current[id]
+		if object == nil || object.Protocol != lbapi.HTTP {
 			change.gone = append(change.gone, id)
-		}
-	}
-	for id, object := range next.Listeners {
-		if object.Protocol != lbapi.HTTP {
 			continue
 		}
-		before := p.current[id]
-		loadBalancer := next.LoadBalancers[object.LoadBalancerID]
-		if before != nil && before.Err == nil && before.Object == object && before.loadBalancer == loadBalancer {
-			continue
-		}
-		status := &Status{Object: object, Counters: new(Counters), loadBalancer: loadBalancer}
+		status := &Status{Object: object, Counters: new(Counters)}
 		if before != nil {
 			status.Counters = before.Counters
 		}
@@ -60,15 +51,29 @@ func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change
 			failures = append(failures, failure)
 		}
 	}
-	slices.SortFunc(failures, func(a, b *ListenError) int { return cmp.Compare(a.ListenerID, b.ListenerID) })
 	return change, failures, nil
+}
+
+// concerned lists the listeners that may have to change, by id: there may be thousands of others. The caller holds mu.
+func (p *Proxy) concerned(next *snapshot.Snapshot) []string {
+	difference := next.Since(p.applied)
+	ids := slices.Clone(difference.Listeners)
+	if len(difference.LoadBalancers) > 0 {
+		ids = slices.AppendSeq(ids, maps.Keys(next.Listeners))
+	}
+	for id := range p.failing {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // place finds where a listener listens, its load balancer's VIP and its own port, and opens that port for an enabled
 // listener, unless it is open. The caller holds the proxy's mu.
 func (c *Change) place(ctx context.Context, status *Status) *ListenError {
-	object, loadBalancer := status.Object, status.loadBalancer
+	object := status.Object
 	failure := &ListenError{ListenerID: object.ID, Name: object.Name}
+	loadBalancer := c.next.LoadBalancers[object.LoadBalancerID]
 	if loadBalancer == nil {
 		failure.Err = errors.New("its load balancer does not exist")
 		return failure
@@ -111,6 +116,7 @@ func (c *Change) Apply() {
 		c.Abort()
 		return
 	}
+	p.applied = c.next
 	var leaving []*Listener
 	leave := func(id string) {
 		leaving = append(leaving, p.listeners[id])
@@ -118,21 +124,26 @@ func (c *Change) Apply() {
 	}
 	for _, id := range c.gone {
 		delete(p.current, id)
+		delete(p.failing, id)
 		if p.listeners[id] != nil {
 			leave(id)
 		}
 	}
 	for id, status := range c.placed {
 		p.current[id] = status
+		delete(p.failing, id)
+		if status.Err != nil {
+			p.failing[id] = struct{}{}
+		}
 		if listener := p.listeners[id]; listener != nil && (!status.Bound || status.Address != listener.address) {
 			leave(id)
 		}
 	}
-	for id, listener := range p.listeners {
-		listener.configure(p, p.current[id].Object)
-	}
 	for id, status := range c.placed {
-		if status.Bound && p.listeners[id] == nil {
+		switch listener := p.listeners[id]; {
+		case listener != nil:
+			listener.configure(p, status.Object)
+		case status.Bound:
 			c.start(status)
 		}
 	}

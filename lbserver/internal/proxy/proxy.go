@@ -16,6 +16,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 // Config is what a Proxy works with.
@@ -68,7 +69,9 @@ type Proxy struct {
 
 	mu        sync.Mutex
 	stopped   bool                       // under mu
-	current   map[string]*Status         // under mu; the listeners of the desired state by id
+	applied   *snapshot.Snapshot         // under mu; the desired state in force; nil before the first
+	current   map[string]*Status         // under mu; the listeners of applied, by id
+	failing   map[string]struct{}        // under mu; ids of those of current whose ports could not be opened
 	listeners map[string]*Listener       // under mu; those that take connections, by id
 	sockets   map[netip.AddrPort]*socket // under mu; one for each of listeners
 	retired   map[*Listener]struct{}     // under mu; those that drain
@@ -82,8 +85,6 @@ type Status struct {
 	Bound    bool
 	Err      error
 	Counters *Counters
-
-	loadBalancer *lbapi.LoadBalancer // that Address was made from
 }
 
 // loops are the event loops of a proxy.
@@ -108,6 +109,7 @@ func New(config Config) *Proxy {
 		goroutines:      config.Goroutines,
 		reach:           config.Reach,
 		current:         map[string]*Status{},
+		failing:         map[string]struct{}{},
 		listeners:       map[string]*Listener{},
 		sockets:         map[netip.AddrPort]*socket{},
 		retired:         map[*Listener]struct{}{},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -29,8 +30,8 @@ type Registry struct {
 
 	mu       sync.RWMutex
 	services map[string]*Service // under mu
-	keysJSON []byte              // under mu; what keys was read from
-	keys     persistence.Keys    // under mu
+	applied  *snapshot.Snapshot  // under mu; what services are in step with; nil before the first
+	keys     persistence.Keys    // under mu; those of applied
 }
 
 // NewRegistry makes an empty registry.
@@ -61,42 +62,44 @@ func (r *Registry) Services() []*Service {
 // or dropped.
 type Change struct {
 	registry *Registry
-	keysJSON []byte
+	next     *snapshot.Snapshot
 	keys     persistence.Keys
 	configs  map[*Service]*Config
 	gone     []*Service
 }
 
-// Prepare works out what brings the live backend services to a snapshot, and changes nothing. It fails only when the
-// persistence keys of the snapshot can't be used.
+// Prepare works out what brings the live backend services to a snapshot, and changes nothing. It looks at those only that may
+// differ. It fails only when the persistence keys of the snapshot can't be used.
 func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	change := &Change{registry: r, keysJSON: r.keysJSON, keys: r.keys, configs: map[*Service]*Config{}}
-	keysChanged := !bytes.Equal(r.keysJSON, next.PersistenceKeys)
+	change := &Change{registry: r, next: next, keys: r.keys, configs: map[*Service]*Config{}}
+	var keysBefore []byte
+	if r.applied != nil {
+		keysBefore = r.applied.PersistenceKeys
+	}
+	keysChanged := !bytes.Equal(keysBefore, next.PersistenceKeys)
 	if keysChanged {
 		keys, err := persistence.ParseKeys(next.PersistenceKeys)
 		if err != nil {
 			return nil, err
 		}
-		change.keysJSON, change.keys = next.PersistenceKeys, keys
+		change.keys = keys
 	}
-	for id, live := range r.services {
-		if next.BackendServices[id] == nil {
-			change.gone = append(change.gone, live)
-		}
-	}
-	for id, object := range next.BackendServices {
-		live, ok := r.services[id]
-		if !ok {
-			live = &Service{ID: id}
-		}
-		if ok && !keysChanged && live.Eligible().madeFrom(object, next) {
+	for _, id := range r.concerned(next, keysChanged) {
+		live, object := r.services[id], next.BackendServices[id]
+		if object == nil {
+			if live != nil {
+				change.gone = append(change.gone, live)
+			}
 			continue
 		}
 		config := r.outline(object, next)
-		if ok && !keysChanged && live.Eligible().sameAs(config) {
+		if live != nil && !keysChanged && live.Eligible().sameAs(config) {
 			continue
+		}
+		if live == nil {
+			live = &Service{ID: id}
 		}
 		if err := change.complete(config, live); err != nil {
 			return nil, err
@@ -106,13 +109,30 @@ func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
 	return change, nil
 }
 
+// concerned lists the backend services that may have to change. The caller holds mu.
+func (r *Registry) concerned(next *snapshot.Snapshot, keysChanged bool) []string {
+	difference := next.Since(r.applied)
+	ids := slices.Clone(difference.BackendServices)
+	if keysChanged || len(difference.LoadBalancers) > 0 {
+		ids = slices.AppendSeq(ids, maps.Keys(next.BackendServices))
+	} else if len(difference.ServerGroups) > 0 {
+		for id, object := range next.BackendServices {
+			if slices.ContainsFunc(object.ServerGroupIDs, func(group string) bool { return slices.Contains(difference.ServerGroups, group) }) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // Apply puts the change in force. Only what changed is touched; requests in flight go on with the picture that they began
 // with.
 func (c *Change) Apply() {
 	r := c.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keysJSON, r.keys = c.keysJSON, c.keys
+	r.applied, r.keys = c.next, c.keys
 	for live, config := range c.configs {
 		closePools(live.configure(config))
 		r.services[live.ID] = live
@@ -122,6 +142,12 @@ func (c *Change) Apply() {
 		closePools(live.Eligible().Endpoints)
 	}
 }
+
+// Changed lists the backend services that the change has configured anew, in no order.
+func (c *Change) Changed() []*Service { return slices.Collect(maps.Keys(c.configs)) }
+
+// Gone lists the backend services that the change has ended.
+func (c *Change) Gone() []*Service { return c.gone }
 
 // Close closes the connections to servers that are idle, and those that requests in flight give back. The registry is of no
 // use afterwards.
@@ -154,12 +180,6 @@ func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot
 		}
 	}
 	return config
-}
-
-// madeFrom reports, at little cost, that an outline would lead to the same configuration; false says nothing.
-func (c *Config) madeFrom(object *lbapi.BackendService, next *snapshot.Snapshot) bool {
-	return c.Object == object && c.loadBalancer == next.LoadBalancers[object.LoadBalancerID] &&
-		c.group == next.ServerGroupOf(object) && (c.group == nil || c.group.Type == lbapi.GroupOfAddresses)
 }
 
 // sameAs reports whether an outline would lead to the same configuration. Objects of a snapshot that did not change are

@@ -1,6 +1,6 @@
 // Package snapshot is an immutable picture of the desired state at one revision. Reading it needs no lock; an Edit makes
-// the next one. Objects that an edit does not touch are shared between the two, so that equal pointers mean "unchanged":
-// that is the whole difference of two snapshots.
+// the next one. Objects that an edit does not touch are shared between the two, so that equal pointers mean "unchanged";
+// Since finds what is not.
 package snapshot
 
 import (
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"weak"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
@@ -22,6 +23,9 @@ type Snapshot struct {
 	ServerGroups    map[string]*lbapi.ServerGroup
 	// PersistenceKeys is the JSON form of the keys that seal persistence cookies; nil before they are made.
 	PersistenceKeys []byte
+
+	from    weak.Pointer[Snapshot] // what this one was edited from; nobody needs to keep that
+	touched Difference             // by the edit
 }
 
 // persistenceKeysID is the id of the one record of kind store.PersistenceKeys.
