@@ -37,12 +37,15 @@ func TestUsageIsThatOfTheWholeGroupAndNobodyElse(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(proc, process, "stat"), []byte(line), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.WriteFile(filepath.Join(proc, process, "statm"), []byte("9999 150 90 7 0 8 0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Mkdir(filepath.Join(proc, "13"), 0o700); err != nil { // ended between the two looks
 		t.Fatal(err)
 	}
 	got, err := groupUsage(proc, 10)
-	want := usage{cpu: 1530 * time.Millisecond, memory: 300 * int64(os.Getpagesize())}
+	want := usage{cpu: 1530 * time.Millisecond, memory: 300 * int64(os.Getpagesize()), own: 120 * int64(os.Getpagesize())}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}

@@ -126,7 +126,7 @@ func (s *healthStage) measure(ctx context.Context, entrant, _ string) (values, e
 	if err != nil {
 		return nil, err
 	}
-	return values{cores: (after.cpu - before.cpu).Seconds() / time.Since(started).Seconds(), memory: after.mebibytes()}, nil
+	return values{cores: (after.cpu - before.cpu).Seconds() / time.Since(started).Seconds(), memory: mebibytes(after.memory)}, nil
 }
 
 func pause(ctx context.Context, duration time.Duration) error {

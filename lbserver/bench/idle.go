@@ -54,7 +54,11 @@ func (s idleStage) measure(ctx context.Context, entrant, _ string) (_ values, er
 	if err != nil {
 		return nil, err
 	}
-	return values{memory: after.mebibytes(), memoryPerIdle: (after.mebibytes() - before.mebibytes()) * 1024 / idleConnections}, nil
+	return values{
+		memory:        mebibytes(after.memory),
+		memoryOwn:     mebibytes(after.own),
+		memoryPerIdle: mebibytes(after.memory-before.memory) * 1024 / idleConnections,
+	}, nil
 }
 
 // openIdle opens connections, each of which has been answered once. Those opened are returned even with an error.
@@ -112,11 +116,12 @@ func idleRow(chosen *plan) *row {
 		name:  "idle",
 		title: "Idle connections",
 		how: fmt.Sprintf("Each run starts the proxy anew and opens %d connections to it, %d at a time, each with one request; the resident memory "+
-			"is read %s after the last answer. The second figure is its growth since before, divided by the connections.",
+			"is read %s after the last answer. Of it own is what is not pages of the program's file, which the machine needs once, or of "+
+			"others. The last figure is the growth of all since before, divided by the connections.",
 			idleConnections, idleOpeners, idleSettle),
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{fmt.Sprintf("%d idle", idleConnections)},
-		metrics:  []metric{memory, memoryPerIdle},
+		metrics:  []metric{memory, memoryOwn, memoryPerIdle},
 		bars:     []bar{{metric: memory, peer: "haproxy", limit: 0.5}},
 		begin: func(_ context.Context, in *environment, _ []string) (stage, error) {
 			return idleStage{in}, nil

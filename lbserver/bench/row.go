@@ -21,6 +21,7 @@ const (
 	latencyP99        metric = "p99, ms"
 	latencyMost       metric = "longest, ms"
 	memory            metric = "memory, MiB"
+	memoryOwn         metric = "of it own, MiB"
 	memoryPerIdle     metric = "memory per connection, KiB"
 	changeMedian      metric = "change live p50, ms"
 	changeMost        metric = "change live at most, ms"

@@ -19,6 +19,7 @@ const clockTick = 10 * time.Millisecond
 type usage struct {
 	cpu    time.Duration // user and system, all threads of all processes
 	memory int64         // bytes resident, summed over processes
+	own    int64         // of memory, what is not pages of files, such as the program's, nor shared
 }
 
 // groupUsage sums the usage of all processes of a process group. A proxy is started as a group of its own, so its workers
@@ -45,9 +46,18 @@ func groupUsage(proc string, group int) (usage, error) {
 		if processGroup != group {
 			continue
 		}
+		text, err = os.ReadFile(filepath.Join(entry, "statm"))
+		if err != nil {
+			return usage{}, err
+		}
+		var size, resident, shared int64 // in pages: proc_pid_statm(5)
+		if _, err := fmt.Sscan(string(text), &size, &resident, &shared); err != nil {
+			return usage{}, fmt.Errorf("reading %s: %w", filepath.Join(entry, "statm"), err)
+		}
 		found = true
 		total.cpu += process.cpu
 		total.memory += process.memory
+		total.own += (resident - shared) * int64(os.Getpagesize())
 	}
 	if !found {
 		return usage{}, fmt.Errorf("no process of group %d is left", group)
@@ -78,4 +88,4 @@ func parseStat(text []byte) (usage, int, error) {
 	}, int(numbers[0]), nil
 }
 
-func (u usage) mebibytes() float64 { return float64(u.memory) / (1 << 20) }
+func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }

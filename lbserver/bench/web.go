@@ -36,7 +36,7 @@ func (s *webStage) measure(ctx context.Context, entrant, load string) (values, e
 		requestRate:   seen.rate(),
 		latencyMedian: float64(seen.Median) / 1e3,
 		latencyP99:    float64(seen.P99) / 1e3,
-		memory:        after.mebibytes(),
+		memory:        mebibytes(after.memory),
 	}, nil
 }
 
