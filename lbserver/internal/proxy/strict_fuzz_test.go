@@ -118,6 +118,9 @@ func (k *track) serve(connection net.Conn) {
 		k.requests = append(k.requests, meaningOf(parsed, body, err))
 		k.mu.Unlock()
 		answer := defaultAnswer
+		if err != nil { // else the proxy keeps the connection, and the next request on it is lost where it may not be sent again
+			answer = strings.Replace(answer, "\r\n", "\r\nConnection: close\r\n", 1)
+		}
 		if parsed.Method == http.MethodHead {
 			answer = strings.TrimSuffix(answer, "ok")
 		}

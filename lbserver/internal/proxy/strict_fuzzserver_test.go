@@ -52,7 +52,9 @@ type stage struct {
 	address string // of the listener
 
 	mu     sync.Mutex
-	pieces [2][]byte // under mu; what the server says to a request for /
+	pieces [2][]byte  // under mu; what the server says to a request for /
+	saying int        // under mu; requests for / that it has read, and not said all to
+	silent *sync.Cond // of mu; saying is 0
 }
 
 func newStage(f *testing.F, e engine) *stage {
@@ -62,6 +64,7 @@ func newStage(f *testing.F, e engine) *stage {
 		f.Fatal(err)
 	}
 	s := &stage{}
+	s.silent = sync.NewCond(&s.mu)
 	var connections sync.WaitGroup
 	connections.Go(func() {
 		for {
@@ -91,6 +94,7 @@ func (s *stage) serve(connection net.Conn) {
 		}
 		s.mu.Lock()
 		pieces := s.pieces
+		s.saying++
 		s.mu.Unlock()
 		_, _ = connection.Write(pieces[0]) // as above
 		if len(pieces[0])*len(pieces[1]) > 0 {
@@ -100,6 +104,10 @@ func (s *stage) serve(connection net.Conn) {
 		if tcp, ok := connection.(*net.TCPConn); ok {
 			_ = tcp.CloseWrite()
 		}
+		s.mu.Lock()
+		s.saying--
+		s.silent.Broadcast()
+		s.mu.Unlock()
 		_, _ = io.Copy(io.Discard, input) // up to the end, or the kernel resets what was said
 		return
 	}
@@ -130,6 +138,12 @@ func (s *stage) try(t *testing.T, raw []byte, cut int, method string) {
 		}
 		return
 	}
+	// What comes while the next request is under way is a response to it, whoever looks: the server has said all before that.
+	s.mu.Lock()
+	for s.saying > 0 {
+		s.silent.Wait()
+	}
+	s.mu.Unlock()
 	io.WriteString(connection, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n") // a failure shows in reading
 	next, err := http.ReadResponse(input, nil)
 	if err != nil {
