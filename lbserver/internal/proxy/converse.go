@@ -125,6 +125,7 @@ func (x *exchange) fail(status int, reason string) conversation {
 func (x *exchange) passInterim(n int) bool {
 	head := x.input.unread()[:n]
 	defer x.input.use(n)
+	x.continued = x.continued || x.response.Status == 100
 	if x.request.Version10 {
 		return true
 	}
@@ -149,18 +150,28 @@ func (x *exchange) deliver() (keep bool) {
 	x.responseBody = newBody(framing, x.response.ContentLength())
 	x.responseBody.plain = x.request.Version10
 	stripped := x.request.Version10 && framing == http1.FramingChunked
-	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && x.bodySent()
-	x.linger = !keep && (x.request.KeepAlive() || !x.bodySent())
+	early := !x.bodySent()
+	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && !early
+	x.linger = !keep && (x.request.KeepAlive() || early)
 	x.renderResponse(head, keep)
 	if !x.sendResponse(keep) {
 		return false
 	}
 	x.complete = true
 	sent := x.joinUpload()
-	if sent && !x.writeBroken && framing != http1.FramingUntilClose && x.response.KeepAlive() && x.input.empty() {
+	if sent && !early && x.serverReusable(framing) {
 		x.keepServer()
 	}
 	return keep && sent
+}
+
+// serverReusable tells whether a server that answered a whole request may be given another on the same connection: it has
+// surely read all of the one, and said nothing but the answer. A server that answers to an expectation by anything but 100
+// may take the body, which not every client holds back, for the next request (RFC 9110, 10.1.1: it need not read it, or say
+// whether it will). So may one that answered early.
+func (x *exchange) serverReusable(framing http1.Framing) bool {
+	unread := x.writeBroken || x.request.Expects && !x.continued
+	return !unread && framing != http1.FramingUntilClose && x.response.KeepAlive() && x.input.empty()
 }
 
 // renderResponse puts the response's head as the client gets it into out.

@@ -61,6 +61,7 @@ type exchange struct {
 	server   serverConnection
 	// writeBroken tells that the server did not take the whole request.
 	writeBroken bool
+	continued   bool // the server has sent 100
 	sticky      stickiness
 
 	input        window // from the server
@@ -199,7 +200,7 @@ func (x *exchange) reset() {
 	x.sticky = stickiness{}
 	x.requestID, x.failure = "", ""
 	x.status, x.failureStatus, x.received, x.sent, x.retries = 0, 0, 0, 0, 0
-	x.complete, x.linger, x.resent, x.writeBroken = false, false, false, false
+	x.complete, x.linger, x.resent, x.writeBroken, x.continued = false, false, false, false, false
 }
 
 // id names the request in error pages and logs. It is made when it is asked for, which most requests never do.

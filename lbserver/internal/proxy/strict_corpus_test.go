@@ -27,6 +27,7 @@ import (
 //	server says:
 //		bytes, or nothing; 200 and "ok" where it is left out
 //	server closes: yes
+//	server connection: new, or kept; what the bytes that it sees come on
 //	status: of each response in order, interim ones too; a "!" behind the last tells that it breaks off
 //	client sees:
 //		exactly these bytes; any others that have the statuses where it is left out
@@ -46,6 +47,7 @@ type step struct {
 	sees, says []byte
 	closes     bool
 	partial    bool
+	connection string // "new", "kept" or either
 }
 
 const defaultAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -126,17 +128,20 @@ func (c *corpusCase) set(key, value string) (*[]byte, error) {
 	case "server sees", "server sees a part of":
 		c.steps = append(c.steps, step{partial: key != "server sees"})
 		return &c.steps[len(c.steps)-1].sees, nil
-	case "server says", "server closes":
+	case "server says", "server closes", "server connection":
 		if len(c.steps) == 0 {
 			return nil, fmt.Errorf("%q stands before any %q", key, "server sees")
 		}
 		last := &c.steps[len(c.steps)-1]
-		if key == "server closes" {
+		switch key {
+		case "server closes":
 			last.closes = true
-			return nil, nil //nolint:nilnil // this key has no block
+		case "server connection":
+			last.connection = value
+		default:
+			last.says = []byte{}
+			return &last.says, nil
 		}
-		last.says = []byte{}
-		return &last.says, nil
 	default:
 		return nil, fmt.Errorf("unknown key %q", key)
 	}

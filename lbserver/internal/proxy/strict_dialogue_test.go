@@ -54,9 +54,9 @@ func (s *script) serve(connection net.Conn) {
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(patience)) // fails on a closed connection only
 	buf := make([]byte, 64<<10)
-	for {
+	for kept := false; ; kept = true {
 		n, err := connection.Read(buf)
-		answer, goOn := s.take(buf[:n])
+		answer, goOn := s.take(buf[:n], kept)
 		if _, err := connection.Write(answer); err != nil {
 			return
 		}
@@ -66,8 +66,8 @@ func (s *script) serve(connection net.Conn) {
 	}
 }
 
-// take judges bytes that came, and tells what to say to them.
-func (s *script) take(got []byte) (answer []byte, goOn bool) {
+// take judges bytes that came, on a connection that others have come on or on a new one, and tells what to say to them.
+func (s *script) take(got []byte, kept bool) (answer []byte, goOn bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(got) > 0 {
@@ -76,6 +76,9 @@ func (s *script) take(got []byte) (answer []byte, goOn bool) {
 			return answer, false
 		}
 		current := s.steps[0]
+		if s.consumed == 0 && (current.connection == "new" && kept || current.connection == "kept" && !kept) {
+			s.faults = append(s.faults, fmt.Sprintf("the server saw %.60q on a connection that is not %s", got, current.connection))
+		}
 		rest := current.sees[s.consumed:]
 		n := min(len(rest), len(got))
 		if !bytes.Equal(rest[:n], got[:n]) || n == 0 {

@@ -40,6 +40,8 @@ type Request struct {
 	// ExpectContinue tells that the client waits for 100 before it sends its body. It is false where there is no body, and
 	// for HTTP/1.0 (RFC 9110, 10.1.1).
 	ExpectContinue bool
+	// Expects tells that a request with a body has an Expect field of any kind: its server may answer without reading the body.
+	Expects bool
 
 	start                  int // of the request line, after an empty line
 	methodEnd              int
@@ -77,7 +79,7 @@ var (
 // Reset makes r ready for a new head.
 func (r *Request) Reset() {
 	r.reset()
-	r.Method, r.Version10, r.Framing, r.ExpectContinue = MethodOther, false, FramingNone, false
+	r.Method, r.Version10, r.Framing, r.ExpectContinue, r.Expects = MethodOther, false, FramingNone, false, false
 	r.start, r.methodEnd, r.targetStart, r.targetEnd, r.lineEnd = 0, 0, 0, 0, 0
 	r.authorityStart, r.authorityEnd = 0, 0
 	r.hostField, r.maxForwards, r.trailersWanted = -1, -1, false
@@ -273,6 +275,7 @@ func (r *Request) judge(buf []byte) error {
 				return err
 			}
 		case kindExpect:
+			r.Expects = r.Framing != FramingNone
 			r.ExpectContinue = r.ExpectContinue || equalFold(f.value(buf), "100-continue")
 		case kindTE:
 			r.trailersWanted = r.trailersWanted || listsTrailers(f.value(buf))
