@@ -1,5 +1,7 @@
 package http1
 
+import "bytes"
+
 // options are the connection options (RFC 9110, 7.6.1) that mean something here.
 type options uint8
 
@@ -222,18 +224,18 @@ func (h *head) mayUpgrade() bool {
 }
 
 // listsRefusedProtocol tells whether an Upgrade list has a protocol that carries more HTTP (h2c, HTTP/2.0, TLS/1.0). Behind
-// such an upgrade a client would speak to the server past everything this load balancer guarantees about requests.
+// such an upgrade a client would speak to the server past everything this load balancer guarantees about requests. Whatever
+// is no list of tokens (RFC 9110, 7.8) is refused as well: a server that takes quotes, or trims other bytes than white space,
+// could find such a protocol in it.
 func listsRefusedProtocol(list []byte) bool {
 	for len(list) > 0 {
 		var protocol []byte
-		protocol, list = nextElement(list)
-		for i, c := range protocol {
-			if c == '/' {
-				protocol = protocol[:i]
-				break
-			}
-		}
-		if equalFold(protocol, "h2c") || equalFold(protocol, "h2") || equalFold(protocol, "http") || equalFold(protocol, "tls") {
+		protocol, list, _ = bytes.Cut(list, []byte{','})
+		name, version, versioned := bytes.Cut(trim(protocol), []byte{'/'})
+		switch {
+		case !allOf(name, classToken) || !allOf(version, classToken) || versioned && len(name)*len(version) == 0:
+			return true
+		case len(name) >= 2 && equalFold(name[:2], "h2"), equalFold(name, "http"), equalFold(name, "tls"):
 			return true
 		}
 	}

@@ -218,6 +218,9 @@ func TestRequestFramingAndConnection(t *testing.T) {
 		"upgrade in 1.0":        {"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", facts{}},
 		"h2c":                   {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket, h2C\r\n\r\n", facts{keepAlive: true}},
 		"h2c in a second field": {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n\r\n", facts{keepAlive: true}},
+		"h2c in quotes":         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: \"a, h2c, b\"\r\n\r\n", facts{keepAlive: true}},
+		"h2c of a draft":        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c-14\r\n\r\n", facts{keepAlive: true}},
+		"two protocols":         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: a/1, , b\r\n\r\n", facts{keepAlive: true, upgrade: true}},
 		"tls":                   {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: TLS/1.0\r\n\r\n", facts{keepAlive: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
