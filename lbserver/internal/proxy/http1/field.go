@@ -30,10 +30,11 @@ const (
 	kindCacheControl
 	kindForwardedFor
 	// kindForwarded are the fields only a load balancer may set. Clients' are removed always, and so are all spellings
-	// with "_" for "-", which CGI-like servers can't tell from the true ones.
+	// with another byte for "-": servers by the CGI's rule can't tell one with "_" from the true one, and some turn every byte
+	// but letters and digits into "_" (lighttpd).
 	kindForwarded
 	// kindFramingTwin is a field that frames a body to whoever can't tell "_" from "-", as all that hand fields on by the CGI's
-	// rule can't (RFC 3875, 4.1.18). A request with one is refused: passed on, it could mean another length to the server than
+	// rule can't (RFC 3875, 4.1.18), or another such byte, as above. A request with one is refused: passed on, it could mean another length to the server than
 	// it has here, and nobody sends one in good faith.
 	kindFramingTwin
 )
@@ -169,16 +170,17 @@ func kindOfX(name []byte) kind {
 	return kindOther
 }
 
-// equalDashed is equalFold with "_" taken for "-".
+// equalDashed is equalFold with all bytes but letters and digits taken for "-".
 func equalDashed(b []byte, word string) bool {
 	if len(b) != len(word) {
 		return false
 	}
 	for i, c := range b {
-		if c == '_' {
+		c = lower[c]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			c = '-'
 		}
-		if lower[c] != word[i] {
+		if c != word[i] {
 			return false
 		}
 	}

@@ -70,7 +70,7 @@ var (
 	errHostTwice        = &Error{400, "RFC 9112, 3.2", "Host is given more than once"}
 	errHostInvalid      = &Error{400, "RFC 9112, 3.2", "Host is not a host name or address with an optional port"}
 	errHostDiffers      = &Error{400, "RFC 9112, 3.2.2", "Host differs from the authority of the request target"}
-	errFramingTwin      = &Error{400, "RFC 9112, 6.3", "a field is named like one that frames the body, with _ for -"}
+	errFramingTwin      = &Error{400, "RFC 9112, 6.3", "a field is named like one that frames the body, with another byte for -"}
 	errMaxForwards      = &Error{400, "RFC 9110, 7.6.2", "Max-Forwards is not one decimal number"}
 	errTraceContent     = &Error{400, "RFC 9110, 9.3.8", "a TRACE has content"}
 	errAuthorityInvalid = &Error{400, "RFC 9110, 4.2", "the authority of the request target is not a host with an optional port"}

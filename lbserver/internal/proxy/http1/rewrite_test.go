@@ -40,7 +40,7 @@ func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
 			"Cookie: a=b", "Authorization: c", "Content-Length: 0", "Content-Type: d", "X-Forwarded-For: 1.1.1.1", "Forwarded: e", "X-Real-IP: f"),
 			lines("GET / HTTP/1.1", "Host: h", "Cookie: a=b", "Authorization: c", "Content-Length: 0", "Content-Type: d", "Forwarded: e", "X-Real-IP: f", "X-Forwarded-For: 1.1.1.1, 192.0.2.7")},
 		"forged fields": {plain, lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-Proto: https", "x-forwarded-port: 1", "X-Forwarded-Host: evil", "X-Forwarded-LBIP: 1", "X-Forwarded-Client-Port: 1",
-			"X_Forwarded_Proto: https", "X-Forwarded_For: 1", "X-Forwarded-Server: s"), lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-Server: s", xff)},
+			"X_Forwarded_Proto: https", "X-Forwarded_For: 1", "x.forwarded.host: 1", "X-Forwarded-Server: s"), lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-Server: s", xff)},
 		"forwarded fields": {forwarded, lines("GET / HTTP/1.1", "Host: h:1", "X-Forwarded-Proto: https"),
 			lines("GET / HTTP/1.1", "Host: h:1", xff, "X-Forwarded-Proto: http", "X-Forwarded-Port: 80", "X-Forwarded-Host: h:1")},
 		"forwarded for": {plain, lines("GET / HTTP/1.1", "X-Forwarded-For: 1.1.1.1", "Host: h", "x-forwarded-for:2.2.2.2, 3.3.3.3", "X-Forwarded-For:"),
