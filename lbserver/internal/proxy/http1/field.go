@@ -53,6 +53,19 @@ type field struct {
 func (f *field) name(buf []byte) []byte  { return buf[f.start : f.start+uint32(f.nameLength)] }
 func (f *field) value(buf []byte) []byte { return buf[f.valueStart:f.valueEnd] }
 
+// plain tells that the line is the name, a colon, one space or none, and the value: no other white space (RFC 9112, 5), which
+// a careless reader could take for a part of the value.
+func (f *field) plain(buf []byte) bool {
+	spaces := f.valueStart - f.start - uint32(f.nameLength) - uint32(len(":"))
+	return f.valueEnd == f.end-uint32(len("\r\n")) && (spaces == 0 || spaces == 1 && buf[f.valueStart-1] == ' ')
+}
+
+// plainLength is plain for a Content-Length, which has no zeros in front as well: some take those for octal.
+func (f *field) plainLength(buf []byte) bool {
+	value := f.value(buf)
+	return f.plain(buf) && (value[0] != '0' || len(value) == 1)
+}
+
 // kindOf recognizes a field by its name.
 func kindOf(name []byte) kind {
 	switch lower[name[0]] {

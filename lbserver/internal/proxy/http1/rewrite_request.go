@@ -21,7 +21,8 @@ type RequestRewrite struct {
 }
 
 // AppendTo appends to dst the head in buf as the server is to get it: in HTTP/1.1 and origin form, without hop-by-hop
-// fields, with what rewrite says. All other fields keep their order and their bytes.
+// fields, with what rewrite says, and with Host and Content-Length in their plainest form. All other fields keep their order
+// and their bytes.
 func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	dst = r.appendRequestLine(dst, buf)
 	if r.hostField < 0 {
@@ -42,6 +43,12 @@ func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 			dst = append(dst, "Max-Forwards: "...)
 			dst = strconv.AppendInt(dst, r.maxForwards-1, 10)
 			dst = append(dst, "\r\n"...)
+		case kindContentLength:
+			dst = r.appendLength(dst)
+		case kindHost:
+			dst = append(dst, "Host: "...)
+			dst = append(dst, f.value(buf)...)
+			dst = append(dst, "\r\n"...)
 		}
 	}
 	dst = append(dst, buf[kept:r.fieldsEnd()]...)
@@ -58,7 +65,9 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	case kindMaxForwards:
 		return r.maxForwards < 0
 	case kindContentLength:
-		return true
+		return f.plainLength(buf)
+	case kindHost:
+		return f.plain(buf)
 	case kindUpgrade:
 		return r.Upgrade()
 	case kindExpect:
@@ -120,6 +129,13 @@ func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []by
 	case trailers:
 		dst = append(dst, "TE: trailers\r\nConnection: te\r\n"...)
 	}
+	return append(dst, "\r\n"...)
+}
+
+// appendLength appends Content-Length as it was read.
+func (h *head) appendLength(dst []byte) []byte {
+	dst = append(dst, "Content-Length: "...)
+	dst = strconv.AppendInt(dst, h.length, 10)
 	return append(dst, "\r\n"...)
 }
 

@@ -16,7 +16,7 @@ type ResponseRewrite struct {
 }
 
 // AppendTo appends to dst the head in buf as the client is to get it: in HTTP/1.1, without hop-by-hop fields, with what
-// rewrite says. All other fields keep their order and their bytes.
+// rewrite says, and with Content-Length in its plainest form. All other fields keep their order and their bytes.
 func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	dst = append(dst, "HTTP/1.1"...)
 	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf)
@@ -28,8 +28,11 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 		}
 		dst = append(dst, buf[kept:f.start]...)
 		kept = int(f.end)
-		if f.kind == kindCacheControl {
+		switch {
+		case f.kind == kindCacheControl:
 			dst = appendWithoutInvitations(dst, buf[f.start:f.end], f.value(buf))
+		case f.kind == kindContentLength && !r.forbidsFraming():
+			dst = r.appendLength(dst)
 		}
 	}
 	dst = append(dst, buf[kept:r.fieldsEnd()]...)
@@ -64,7 +67,7 @@ func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, privat
 	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding:
 		return false
 	case kindContentLength:
-		return !r.forbidsFraming()
+		return !r.forbidsFraming() && f.plainLength(buf)
 	case kindUpgrade:
 		return r.Upgrade() || r.upgradeRequired()
 	case kindTrailer:
