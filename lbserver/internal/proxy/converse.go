@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
 )
@@ -69,7 +68,8 @@ func (x *exchange) readResponse() conversation {
 	}
 }
 
-// awaitServer waits for bytes of the server. While the client still sends its body, the server's time does not run.
+// awaitServer waits for bytes of the server. While the client still sends its body, the server's time does not run; it does
+// while the client waits for 100.
 func (x *exchange) awaitServer() error {
 	for {
 		x.server.ReadWithin(x.proxy.responseTimeout, x.now())
@@ -125,7 +125,12 @@ func (x *exchange) fail(status int, reason string) conversation {
 func (x *exchange) passInterim(n int) bool {
 	head := x.input.unread()[:n]
 	defer x.input.use(n)
-	x.continued = x.continued || x.response.Status == 100
+	if x.response.Status == 100 {
+		x.continued = true
+		if x.upload.started() {
+			x.upload.let(x.now())
+		}
+	}
 	if x.request.Version10 {
 		return true
 	}
@@ -247,13 +252,4 @@ func (x *exchange) cutShort(err error) bool {
 		x.c.stream.Abort()
 	}
 	return false
-}
-
-// endedBefore tells that there is no upload under way, and that none has ended after the moment.
-func (u *upload) endedBefore(moment time.Time) bool {
-	if !u.started() {
-		return true
-	}
-	at := u.endedAt.Load()
-	return at != 0 && at <= moment.UnixNano()
 }

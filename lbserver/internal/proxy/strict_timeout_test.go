@@ -248,3 +248,71 @@ func TestTunnelEndsAfterTheIdleTimeout(t *testing.T) {
 		}
 	})
 }
+
+// A client that waits for 100 is not slow, however long the server takes: its time begins when it is let send.
+func TestWaitFor100IsTheServersTime(t *testing.T) {
+	const request = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+	onEnginesAtOnce(t, func(t *testing.T, e engine) {
+		t.Run("that answers after the idle timeout", func(t *testing.T) {
+			t.Parallel()
+			b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+				readHead(reader)
+				time.Sleep(2500 * time.Millisecond) // the timeout comes up to an eighth late
+				io.WriteString(connection, "HTTP/1.1 100 Continue\r\n\r\n")
+				body := make([]byte, 5)
+				io.ReadFull(reader, body)
+				io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"+string(body))
+			}))
+			b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout = 1 })
+			c := b.dial()
+			c.send(request)
+			if response, _ := c.receive(http.MethodPost); response.StatusCode != 100 {
+				t.Fatalf("got %s", response.Status)
+			}
+			time.Sleep(700 * time.Millisecond) // less than the timeout, and past the one that began with the wait
+			c.send("hello")
+			if response, body := c.receive(http.MethodPost); response.StatusCode != 200 || body != "hello" {
+				t.Errorf("got %s, %q", response.Status, body)
+			}
+		})
+		t.Run("that never answers", func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan struct{})
+			b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+				func(_ int, _ *net.TCPConn, reader *bufio.Reader) {
+					_, _ = io.Copy(io.Discard, reader)
+					close(ended)
+				}))
+			c := b.dial()
+			begun := time.Now()
+			c.send(request)
+			if response, _ := c.receive(http.MethodPost); response.StatusCode != 504 || !response.Close {
+				t.Errorf("got %s, close %t", response.Status, response.Close)
+			}
+			expectAround(t, begun, short)
+			<-ended
+		})
+		b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+			readHead(reader)
+			io.WriteString(connection, "HTTP/1.1 100 Continue\r\n\r\n")
+			_, _ = io.Copy(io.Discard, reader)
+		}))
+		b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout = 1 })
+		for name, sent := range map[string]string{"but not when it has been let send": "", "nor when it sends all the same": "he"} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				c := b.dial()
+				begun := time.Now()
+				c.send(request + sent)
+				response, _ := c.receive(http.MethodPost)
+				if response.StatusCode == 100 {
+					response, _ = c.receive(http.MethodPost)
+				}
+				if response.StatusCode != 408 {
+					t.Errorf("got %s", response.Status)
+				}
+				expectAround(t, begun, time.Second)
+			})
+		}
+	})
+}

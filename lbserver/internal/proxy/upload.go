@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 // How far an upload is, or how it ended.
@@ -25,6 +26,7 @@ type upload struct {
 	wait     func() // returns when the upload has ended; nil where there is none
 	state    atomic.Int32
 	stop     atomic.Bool
+	letAt    atomic.Int64 // Unix nanoseconds; when the client was let send, or did; 0 while it waits for 100
 	endedAt  atomic.Int64 // Unix nanoseconds
 	received int64        // for the exchange, after wait
 	err      error        // of uploadClientInvalid, for the exchange after it has seen that state
@@ -36,7 +38,26 @@ func (u *upload) reset() {
 	u.wait, u.received, u.err = nil, 0, nil
 	u.state.Store(uploadNone)
 	u.stop.Store(false)
+	u.letAt.Store(0)
 	u.endedAt.Store(0)
+}
+
+// let notes that the client need not wait for 100, or no longer.
+func (u *upload) let(now time.Time) { u.letAt.CompareAndSwap(0, now.UnixNano()) }
+
+// letBefore tells that the client was let send before the moment.
+func (u *upload) letBefore(moment time.Time) bool {
+	at := u.letAt.Load()
+	return at != 0 && at <= moment.UnixNano()
+}
+
+// endedBefore tells that there is no upload that the client could go on with, and that none has ended after the moment.
+func (u *upload) endedBefore(moment time.Time) bool {
+	if !u.started() || u.letAt.Load() == 0 {
+		return true
+	}
+	at := u.endedAt.Load()
+	return at != 0 && at <= moment.UnixNano()
 }
 
 // keepHead gives the client connection's input a buffer of at least that size, and keeps the one in which the head lies, so
@@ -54,6 +75,9 @@ func (x *exchange) keepHead(size int) {
 // startUpload lets the rest of the body flow.
 func (x *exchange) startUpload() {
 	x.keepHead(smallBuffer) // a client that sends little at a time holds no more
+	if !x.request.ExpectContinue || x.received > int64(len(x.head)) {
+		x.upload.let(x.now())
+	}
 	x.upload.state.Store(uploadRunning)
 	x.upload.wait = x.alongside(x.uploadBody)
 }
@@ -110,12 +134,15 @@ func (x *exchange) readRequestBody(in *window) int32 {
 	err := in.fill(x.c.stream)
 	switch {
 	case err == nil:
+		x.upload.let(x.now())
 		if in.full() && len(in.bytes) < largeBuffer {
 			in.resize(&x.proxy.buffers, largeBuffer)
 		}
 		return uploadRunning
 	case x.upload.stop.Load():
 		return uploadStopped
+	case errors.Is(err, os.ErrDeadlineExceeded) && !x.upload.letBefore(x.now().Add(-x.settings.idleTimeout)):
+		return uploadRunning // the server's time runs, or the client's has begun since
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return uploadClientSlow
 	default:
