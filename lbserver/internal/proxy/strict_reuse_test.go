@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,46 @@ func TestServerThatAnsweredEarlyGetsNoOtherRequestOnTheConnection(t *testing.T) 
 			if number := <-numbers; number != i+1 {
 				t.Errorf("request %d came on connection %d", i+1, number)
 			}
+		}
+	})
+}
+
+// TestLateBytesBehindAResponseReachNobody has a server say a second response, which nobody has asked for, while its connection
+// is kept. A client that asks afterwards must not get it.
+func TestLateBytesBehindAResponseReachNobody(t *testing.T) {
+	const evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	onEachEngine(t, func(t *testing.T, e engine) {
+		for name, test := range map[string]struct{ method, first string }{
+			"a 200":  {http.MethodGet, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+			"a 204":  {http.MethodGet, "HTTP/1.1 204 None\r\n\r\n"},
+			"a 304":  {http.MethodGet, "HTTP/1.1 304 Same\r\nContent-Length: 41\r\n\r\n"},
+			"a HEAD": {http.MethodHead, "HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				answered, said := make(chan struct{}), make(chan struct{})
+				b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+					for head := readHead(reader); head != ""; head = readHead(reader) {
+						if strings.Contains(head, " /next ") {
+							io.WriteString(connection, defaultAnswer)
+							continue
+						}
+						io.WriteString(connection, test.first)
+						<-answered
+						io.WriteString(connection, evil)
+						said <- struct{}{}
+					}
+				}))
+				c := b.dial()
+				for range 10 {
+					c.send(test.method + " / HTTP/1.1\r\nHost: a\r\n\r\n")
+					c.receive(test.method)
+					answered <- struct{}{}
+					<-said
+					if _, body := c.get("/next"); body != "ok" {
+						t.Errorf("the next request got %q", body)
+					}
+				}
+			})
 		}
 	})
 }
