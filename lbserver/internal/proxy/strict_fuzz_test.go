@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +23,22 @@ import (
 
 // fuzzPatience is for what should take milliseconds. Go ends a fuzz worker after 10 s at one input, and then nobody learns why.
 const fuzzPatience = 5 * time.Second
+
+// fuzzDial connects from one of all of loopback's addresses: what each input leaves behind holds a port for a minute, and one
+// address has 28,000 of them.
+func fuzzDial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	var dialer net.Dialer
+	if runtime.GOOS == "linux" { // elsewhere loopback is one address
+		number := rand.Uint32()
+		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, byte(1+number%200), byte(number>>8), byte(1+number>>16%200))}
+	}
+	connection, err := dialer.DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
 
 // FuzzProxy sends any bytes to a listener, in two pieces, and holds what comes of it to what net/http reads from the same
 // bytes: the server gets exactly the first requests of those, in meaning, or no byte; what net/http does not read is
@@ -102,6 +120,9 @@ func (k *track) serve(connection net.Conn) {
 	input := bufio.NewReader(counted{connection, k})
 	for {
 		if _, err := input.Peek(1); err != nil {
+			if tcp, ok := connection.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // frees the proxy's port, which would be held for a minute
+			}
 			return
 		}
 		parsed, err := http.ReadRequest(input)
@@ -184,10 +205,7 @@ func (k *track) try(t *testing.T, raw []byte, cut int) {
 // send says raw to the proxy and returns all that comes back.
 func (k *track) send(t *testing.T, raw []byte, cut int) []byte {
 	t.Helper()
-	connection, err := net.Dial("tcp", k.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	connection := fuzzDial(t, k.address)
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(fuzzPatience)) // fails on a closed connection only
 	_, _ = connection.Write(raw[:cut])                       // the proxy may have closed, here and below

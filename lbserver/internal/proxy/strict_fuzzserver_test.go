@@ -117,10 +117,7 @@ func (s *stage) try(t *testing.T, raw []byte, cut int, method string) {
 	s.mu.Lock()
 	s.pieces = [2][]byte{raw[:cut], raw[cut:]}
 	s.mu.Unlock()
-	connection, err := net.Dial("tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	connection := fuzzDial(t, s.address)
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(fuzzPatience)) // fails on a closed connection only
 	fmt.Fprintf(connection, "%s / HTTP/1.1\r\nHost: a\r\n\r\n", method)
