@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -355,6 +357,38 @@ func TestLogAllocatesNothing(t *testing.T) {
 		close(o.gate)
 		closeLog(t, l)
 	}
+}
+
+// TestBurstIsForgotten is not parallel: it measures the process.
+func TestBurstIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := func() uint64 {
+			var stats runtime.MemStats
+			runtime.GC() // what is garbage is not held
+			runtime.ReadMemStats(&stats)
+			return stats.HeapAlloc
+		}
+		before := held()
+		l := newLog(t, io.Discard)
+		defer closeLog(t, l)
+		for i := range 20_000 {
+			l.Log(numbered(i))
+		}
+		const few = 1 << 20
+		if grew := held() - before; grew < few {
+			t.Fatalf("a burst takes %d bytes: too few to tell", grew)
+		}
+		for range 6000 {
+			time.Sleep(10 * time.Millisecond)
+			l.Log(numbered(1)) // some lines all the time
+		}
+		if dropped := l.Dropped(); dropped > 0 {
+			t.Errorf("%d lines were dropped", dropped)
+		}
+		if grew := held() - min(before, held()); grew > few/4 {
+			t.Errorf("a minute after a burst the log holds %d bytes", grew)
+		}
+	})
 }
 
 func BenchmarkLog(b *testing.B) {

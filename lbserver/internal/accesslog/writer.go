@@ -12,6 +12,14 @@ import (
 // flushDelay is for how long lines gather before they are written together.
 const flushDelay = 100 * time.Millisecond
 
+const (
+	// trimInterval is after how long buffers are given back that nothing has needed a quarter of meanwhile: 10,000 clients that
+	// leave together write megabytes, and would hold them for good.
+	trimInterval = 10 * time.Second
+	// keptBytes is not worth giving back.
+	keptBytes = 16 << 10
+)
+
 // writer is the goroutine that writes a log out; nothing of it is used by another.
 type writer struct {
 	log    *Log
@@ -21,6 +29,7 @@ type writer struct {
 	lines  [][]line
 	order  []piece
 	batch  []byte
+	most   int  // bytes of the largest batch since the last trim
 	torn   bool // the last write ended within a line
 	failed bool // the last write failed
 }
@@ -39,9 +48,16 @@ func (w *writer) run() {
 	w.lines = make([][]line, len(w.log.shards))
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
+	var trimming <-chan time.Time // nil while there is nothing to give back
 	for {
 		select {
 		case <-w.log.wake:
+		case <-trimming:
+			trimming = nil
+			if w.trim() {
+				trimming = time.After(trimInterval)
+			}
+			continue
 		case <-w.log.stop:
 			w.flush(true)
 			return
@@ -53,7 +69,29 @@ func (w *writer) run() {
 		case <-w.log.stop:
 		}
 		w.flush(false)
+		if trimming == nil {
+			trimming = time.After(trimInterval)
+		}
 	}
+}
+
+// trim gives back buffers that are much larger than what was written of late, and reports whether some are left that may be
+// another time.
+func (w *writer) trim() (more bool) {
+	needed := max(w.most, keptBytes/4)
+	w.most = 0
+	if cap(w.batch) <= 4*needed {
+		return cap(w.batch) > keptBytes
+	}
+	w.order, w.batch = nil, nil
+	for i := range w.log.shards {
+		w.texts[i], w.lines[i] = nil, nil
+		s := &w.log.shards[i]
+		s.mu.Lock()
+		s.text, s.lines = slices.Clone(s.text), slices.Clone(s.lines)
+		s.mu.Unlock()
+	}
+	return false
 }
 
 // flush writes the lines that the shards hold; closing ends the shards, so that none is left unwritten and uncounted.
@@ -86,6 +124,7 @@ func (w *writer) flush(closing bool) {
 	for _, piece := range w.order {
 		w.batch = append(w.batch, piece.text...)
 	}
+	w.most = max(w.most, len(w.batch))
 	if len(w.order) > 0 {
 		w.write()
 	}
