@@ -94,6 +94,7 @@ func (s *scene) measure(ctx context.Context) (usage, error) {
 	if err != nil {
 		return usage{}, fmt.Errorf("read the metrics: %w", err)
 	}
+	request.Header.Set("Accept-Encoding", "identity") // a compressor is a megabyte that would be measured
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return usage{}, fmt.Errorf("read the metrics: %w", err)
