@@ -25,6 +25,9 @@ func testIdleConnectionsToAServerCloseWhenItIsUnhealthyOrGone(t *testing.T, e en
 	c := b.dial()
 	c.get("/")
 	server := b.service().Eligible().Servers[0]
+	if e.goroutines { // a loop keeps the connection before it sends the answer
+		eventually(t, "the connection is kept", func() bool { return server.Pool.Idle() == 1 })
+	}
 	server.SetVerdict(service.Verdict{Status: lbapi.Unhealthy})
 	if number := <-closed; number != 1 {
 		t.Errorf("connection %d closed, want the first", number)
