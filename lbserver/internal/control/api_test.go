@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
@@ -336,7 +337,7 @@ func (a *api) expectStored() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	if diff := cmp.Diff(stored, a.server.Snapshot()); diff != "" {
+	if diff := cmp.Diff(stored, a.server.Snapshot(), cmpopts.IgnoreUnexported(snapshot.Snapshot{})); diff != "" {
 		a.t.Errorf("what is stored and what is served differ (-stored +served):\n%s", diff)
 	}
 	if a.node.serving != nil && a.node.serving != a.server.Snapshot() {
