@@ -96,6 +96,7 @@ func (s *scene) strain(ctx context.Context, p plan) error {
 	if err := errors.Join(s.flood(ctx, floodFor), s.crowd(ctx, slowClients)); err != nil {
 		return err
 	}
+	p.slack.heap += slowClients * bytesOfGone
 	after, err := s.waitQuiet(ctx, before, p)
 	fmt.Printf("after:  %s\n", after)
 	return err
