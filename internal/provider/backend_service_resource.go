@@ -83,7 +83,7 @@ func (r *backendServiceResource) Create(ctx context.Context, req resource.Create
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 	if wanted.checkEnabled || resp.Diagnostics.HasError() {
-		r.awaitHealthy(waiting, plan, &resp.Diagnostics)
+		r.awaitHealthy(waiting, plan, afterCreate, &resp.Diagnostics)
 		return
 	}
 	enabled := path.Root("health_check").AtName("enabled")
@@ -147,7 +147,10 @@ func (r *backendServiceResource) Update(ctx context.Context, req resource.Update
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
-	r.awaitHealthy(ctx, plan, &resp.Diagnostics)
+	if !r.awaitHealthy(ctx, plan, afterUpdate, &resp.Diagnostics) {
+		// A state that has it would leave nothing to plan, and an apply that is tried again would succeed without a wait.
+		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("wait_for_healthy"), types.Int64Null())...)
+	}
 }
 
 // Delete removes the backend service.

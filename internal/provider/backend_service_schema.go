@@ -86,8 +86,8 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"wait_for_healthy": schema.Int64Attribute{
 				MarkdownDescription: "How many servers must be healthy before a creation or an update of the backend service is done, " +
 					healthyServers.String() + "; default is not to wait. The wait ends with the create or update timeout, as an error that " +
-					"lists each server with the reason that its checks give; what was made stays in the state. Only with a `server_group_id` " +
-					"and with `health_check` enabled. Where the servers are [alb_server](server.md) resources, name them in `depends_on`.",
+					"lists each server with the reason that its checks give; what was made stays in the state, and the next apply waits again. Only with a " +
+					"`server_group_id` and with `health_check` enabled. Where the servers are [alb_server](server.md) resources, name them in `depends_on`.",
 				Optional:   true,
 				Validators: []validator.Int64{int64Rule{healthyServers}},
 			},

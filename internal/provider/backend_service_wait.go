@@ -22,11 +22,18 @@ var healthyServers = lbapi.Range{Min: 1, Max: 10000, Unit: "servers"}
 // healthPause is the time between two looks at the servers' health: a tenth of the shortest check interval.
 const healthPause = 500 * time.Millisecond
 
+// What becomes of a backend service whose servers were waited for in vain.
+const (
+	afterCreate = "It is in the state, tainted: the next apply replaces it and waits again, unless \"terraform untaint\" is run before."
+	afterUpdate = "The next apply waits again."
+)
+
 // awaitHealthy waits until as many servers of a backend service are healthy as the plan wants, which is none without
-// wait_for_healthy. The context carries the timeout of the operation.
-func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan backendServiceModel, diags *diag.Diagnostics) {
+// wait_for_healthy, and tells whether they are. The context carries the timeout of the operation; after is what happens next
+// where it was not enough.
+func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan backendServiceModel, after string, diags *diag.Diagnostics) bool {
 	if plan.WaitForHealthy.IsNull() || diags.HasError() {
-		return
+		return true
 	}
 	id := plan.ID.ValueString()
 	err := untilHealthy(ctx, int(plan.WaitForHealthy.ValueInt64()), func(ctx context.Context) ([]lbapi.ServerHealth, error) {
@@ -34,8 +41,9 @@ func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan backendS
 	})
 	if err != nil {
 		diags.AddAttributeError(path.Root("wait_for_healthy"), "Too few healthy servers", fmt.Sprintf(
-			"Backend service %q (%s) is as the plan wants it, but %s", plan.Name.ValueString(), id, stopped(err.Error())))
+			"Backend service %q (%s) is as the plan wants it, but %s\n\n%s", plan.Name.ValueString(), id, stopped(err.Error()), after))
 	}
+	return err == nil
 }
 
 // tooFewHealthyError says how the servers were found last when the time was up.
@@ -58,6 +66,10 @@ func (e *tooFewHealthyError) Error() string {
 	}
 	for _, server := range e.servers {
 		fmt.Fprintf(&text, "\n  - %s", describeHealth(server))
+	}
+	if len(e.servers) < e.want {
+		text.WriteString("\n\nIts server group does not have so many: ask for fewer, or, where the servers are alb_server resources, " +
+			"name them in \"depends_on\" so that they are there first")
 	}
 	return text.String()
 }

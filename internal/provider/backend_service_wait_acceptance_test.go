@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func TestServersThatDoNotBecomeHealthyFailTheApplyWithTheirReasons(t *testing.T)
 	acctest.Run(t,
 		resource.TestStep{
 			Config:      configuration("wait_for_healthy = 2\n  timeouts = { create = \"2s\" }"),
-			ExpectError: regexp.MustCompile(`(?s)1\s+of\s+its\s+2\s+servers\s+were\s+healthy.*  - ` + sick.Address() + ` is unhealthy: HTTP_CODE_MISMATCH`),
+			ExpectError: regexp.MustCompile(`(?s)1\s+of\s+its\s+2\s+servers\s+were\s+healthy.*  - ` + sick.Address() + ` is unhealthy: HTTP_CODE_MISMATCH.*the\s+next\s+apply\s+replaces\s+it`),
 		},
 		resource.TestStep{ // made, and in the state: it is replaced, not made twice
 			Config: configuration("wait_for_healthy = 1"),
@@ -102,4 +103,50 @@ func TestServersThatDoNotBecomeHealthyFailTheApplyWithTheirReasons(t *testing.T)
 			},
 		},
 	)
+}
+
+// A run that is tried again, as pipelines are, must not succeed because nothing is left to change.
+func TestAnUpdateThatWaitedInVainWaitsAgain(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	server, element := acctest.SampleServer(t, "a")
+	port := lb.FreePort()
+	configuration := func(lines string) string {
+		return chain(lb, port, "a = "+element(""), checkedByHTTP+lines, "")
+	}
+	const waiting = "wait_for_healthy = 1\n  description = \"changed\"\n  timeouts = { update = \"2s\" }"
+	acctest.Run(t,
+		resource.TestStep{Config: configuration("wait_for_healthy = 1")},
+		resource.TestStep{
+			PreConfig: func() {
+				server.SetHealth(http.StatusServiceUnavailable)
+				acctest.Eventually(t, unhealthyOnly(t, lb))
+			},
+			Config:      configuration(waiting),
+			ExpectError: inWords(`is as the plan wants it, but 0 of its 1 servers were healthy`),
+		},
+		resource.TestStep{
+			Config:           configuration(waiting),
+			ConfigPlanChecks: updates("alb_backend_service.web"),
+			ExpectError:      inWords(`is as the plan wants it, but 0 of its 1 servers were healthy`),
+		},
+		resource.TestStep{
+			PreConfig:        func() { server.SetHealth(http.StatusOK) },
+			Config:           configuration(strings.Replace(waiting, "2s", "1m", 1)),
+			ConfigPlanChecks: updates("alb_backend_service.web"),
+		},
+		resource.TestStep{Config: configuration(strings.Replace(waiting, "2s", "1m", 1)), PlanOnly: true},
+	)
+}
+
+// unhealthyOnly fails until the one server of the one backend service is unhealthy.
+func unhealthyOnly(t *testing.T, lb *acctest.LoadBalancer) func() error {
+	t.Helper()
+	return func() error {
+		servers, err := lb.ServerHealth(t.Context(), onlyBackendService(t, lb))
+		if err == nil && (len(servers) != 1 || servers[0].Status != lbapi.Unhealthy) {
+			err = fmt.Errorf("servers are %+v", servers)
+		}
+		return err
+	}
 }

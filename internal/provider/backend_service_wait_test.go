@@ -39,6 +39,17 @@ func TestAWaitForServersEndsWithTheContextAndTellsWhatItSawLast(t *testing.T) {
 	}
 }
 
+func TestAWaitForMoreServersThanThereAreSaysSo(t *testing.T) {
+	const hint = "Its server group does not have so many"
+	one := []lbapi.ServerHealth{{Address: "10.0.0.1", Port: 80, Status: lbapi.Healthy}}
+	for want, says := range map[int]bool{1: false, 2: true} {
+		err := &tooFewHealthyError{want: want, servers: one, because: context.DeadlineExceeded}
+		if strings.Contains(err.Error(), hint) != says {
+			t.Errorf("of one server %d were wanted: the hint is wanted: %t; got\n%s", want, says, err)
+		}
+	}
+}
+
 func TestAWaitForServersEndsAtOnceWhenTheirHealthCannotBeRead(t *testing.T) {
 	reason := failed(lbapi.NotFound, "there is no backend service")
 	err := untilHealthy(t.Context(), 1, func(context.Context) ([]lbapi.ServerHealth, error) { return nil, reason })
