@@ -31,7 +31,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 		Attributes: withPlacedAttributes(ctx, "backend service", map[string]schema.Attribute{
 			"protocol": schema.StringAttribute{
 				MarkdownDescription: describeWords("Protocol that the servers are spoken to in", lbapi.BackendServiceProtocols().Words(), "") +
-					" Another one replaces the backend service.",
+					" Another one replaces the backend service. " + servedProtocol,
 				Required:      true,
 				Validators:    []validator.String{wordRule(lbapi.BackendServiceProtocols().Words())},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},

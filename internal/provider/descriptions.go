@@ -14,6 +14,9 @@ const (
 	withoutDefault defaultIs = false
 )
 
+// servedProtocol is what whoever reads of other protocols has to know before they choose one.
+const servedProtocol = "lbserver serves `http` alone so far, and refuses the others at apply."
+
 // describeRange ends a description with a number's range, unit, default and the meaning of its zero.
 func describeRange(what string, allowed lbapi.Range, is defaultIs) string {
 	text := fmt.Sprintf("%s, %s", what, allowed)

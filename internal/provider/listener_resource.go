@@ -82,7 +82,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"protocol": schema.StringAttribute{
 				MarkdownDescription: describeWords("Protocol that clients speak", lbapi.ListenerProtocols().Words(), "") +
 					" It must go with that of the backend service: `http` and `https` with `http`, `tcp` and `tls` with `tcp`. " +
-					"Another one replaces the listener.",
+					"Another one replaces the listener. " + servedProtocol + " There is no attribute for the certificate of `https` and `tls` yet.",
 				Required:      true,
 				Validators:    []validator.String{wordRule(lbapi.ListenerProtocols().Words())},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},

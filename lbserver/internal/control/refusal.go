@@ -9,8 +9,8 @@ import (
 
 // Reasons against what the published API has and lbserver has not.
 const (
-	notSupported    = "is not supported"
-	notSupportedYet = "is not supported yet"
+	notSupported    = "is not supported by lbserver"
+	notSupportedYet = "is not supported by lbserver yet"
 )
 
 // refuse makes a refusal for one reason, which is a whole sentence.

@@ -20,7 +20,7 @@ const (
 	bad      = lbapi.InvalidArgument
 	conflict = lbapi.Conflict
 	missing  = lbapi.NotFound
-	later    = "is not supported yet"
+	later    = "is not supported by lbserver yet"
 )
 
 func post(name, path, body string, status lbapi.ErrorStatus, field, reason string) refusalCase {
@@ -89,7 +89,7 @@ func listenerCases() []refusalCase {
 		post("HSTS", path, listener(`"hstsEnable":false`), bad, "hstsEnable", later),
 		post("HSTS age", path, listener(`"hstsMaxAge":1`), bad, "hstsMaxAge", later),
 		post("limitation", path, listener(`"limitation":{"qps":-1}`), bad, "limitation", later),
-		post("a field of other clouds", path, listener(`"securityPolicyId":"x"`), bad, "securityPolicyId", "is not supported"),
+		post("a field of other clouds", path, listener(`"securityPolicyId":"x"`), bad, "securityPolicyId", "is not supported by lbserver"),
 		post("a field nobody knows", path, listener(`"bakendId":"x"`), bad, "bakendId", "is not a field"),
 		post("a field in other letters", path, listener(`"Port":81`), bad, "Port", "is not a field"),
 		post("a field twice", path, `{"port":81,`+listener(`"port":82`)[1:], bad, "port", "is given twice"),
@@ -128,8 +128,8 @@ func backendServiceCases() []refusalCase {
 		post("persistence timeout", path, service(`"httpCookieExpireSeconds":86401`), bad, "httpCookieExpireSeconds", "0 to 86400"),
 		post("persistence timeout below", path, service(`"httpCookieExpireSeconds":-1`), bad, "httpCookieExpireSeconds", "0 to 86400"),
 		post("PROXY protocol", path, service(`"proxyProtocol":true`), bad, "proxyProtocol", "Tcp"),
-		post("sticky timeout of other clouds", path, service(`"sessionStickyTimeout":1`), bad, "sessionStickyTimeout", "is not supported"),
-		post("draining of other clouds", path, service(`"connectionDrainingSeconds":1`), bad, "connectionDrainingSeconds", "is not supported"),
+		post("sticky timeout of other clouds", path, service(`"sessionStickyTimeout":1`), bad, "sessionStickyTimeout", "is not supported by lbserver"),
+		post("draining of other clouds", path, service(`"connectionDrainingSeconds":1`), bad, "connectionDrainingSeconds", "is not supported by lbserver"),
 		post("closeHealthCheck", path, service(`"closeHealthCheck":true`), bad, "closeHealthCheck", "cannot be given to a creation"),
 		post("check without protocol", path, check(`"port":1`), bad, "healthCheckSpec.protocol", "must be given"),
 		post("check with an empty protocol", path, check(`"protocol":""`), bad, "healthCheckSpec.protocol", "must not be empty"),
@@ -219,7 +219,7 @@ func loadBalancerCases() []refusalCase {
 		post("type", "loadBalancers/", body(`"type":"nlb"`), bad, "type", `must be "alb"`),
 		post("VIP", "loadBalancers/", body(`"privateIpAddress":"example.com"`), bad, "privateIpAddress", "an IPv4 or IPv6 address"),
 		post("multicast VIP", "loadBalancers/", body(`"privateIpAddress":"224.0.0.1"`), bad, "privateIpAddress", "one host"),
-		post("elastic IP", "loadBalancers/", body(`"elasticIp":{"x":1}`), bad, "elasticIp", "is not supported"),
+		post("elastic IP", "loadBalancers/", body(`"elasticIp":{"x":1}`), bad, "elasticIp", "is not supported by lbserver"),
 		patch("VIP", "loadBalancers/$ALB", `{"privateIpAddress":"127.0.0.3"}`, bad, "privateIpAddress", "cannot be changed"),
 		{"in use by a group", "DELETE", "loadBalancers/$ALB3", "", conflict, "loadBalancerId", `server group "alone"`},
 		{"unknown", "GET", "loadBalancers/alb-x", "", missing, "loadBalancerId", "there is no load balancer"},
