@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,13 +115,15 @@ func (c *Client) Region() string { return c.config.Region }
 // words that can follow the name of the setting, and never repeats a password.
 func ParseEndpoint(text string) (*url.URL, error) {
 	const form = `must be a URL such as "http://127.0.0.1:9080" or "https://lb.example.com"`
+	// Before it is parsed: to the parser an address such as 127.0.0.1:9080 is no URL at all.
+	if scheme, _, _ := strings.Cut(strings.ToLower(text), "://"); scheme != "http" && scheme != "https" {
+		return nil, errors.New(form + `, and this one does not start with "http://" or "https://"`)
+	}
 	endpoint, err := url.Parse(text)
 	switch {
 	case err != nil:
 		// The parser's own message may quote a password.
 		return nil, errors.New(form + ", and this one cannot be read as a URL")
-	case endpoint.Scheme != "http" && endpoint.Scheme != "https":
-		return nil, errors.New(form + `, and this one does not start with "http://" or "https://"`)
 	case endpoint.Hostname() == "":
 		return nil, errors.New(form + ", and this one names no host")
 	case endpoint.User != nil:

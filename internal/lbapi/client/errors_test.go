@@ -151,4 +151,8 @@ func TestEndpointsAreReadStrictly(t *testing.T) {
 			t.Errorf("%s: the error repeats the password: %v", bad, err)
 		}
 	}
+	for _, bare := range []string{"127.0.0.1:9080", "[::1]:9080", "localhost:9080", "localhost", "://"} {
+		_, err := ParseEndpoint(bare)
+		wantInError(t, err, `does not start with "http://" or "https://"`)
+	}
 }
