@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -149,6 +150,81 @@ func TestADataSourceFindsExactlyOneOrSaysWhichThereAre(t *testing.T) {
 		},
 		resource.TestStep{Config: lb.Configuration("")}, // one that can be destroyed
 	)
+}
+
+func TestEveryKindIsFoundByNameExactlyOnceOrNot(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	ids := twins(t, lb)
+	lookups := func(name string) string {
+		var text strings.Builder
+		for kind := range ids {
+			fmt.Fprintf(&text, "data %q \"it\" {\n  name = %q\n}\n", kind, name)
+			fmt.Fprintf(&text, "data \"%ss\" \"it\" {\n  name = %q\n}\n", kind, name)
+			fmt.Fprintf(&text, "data \"%ss\" \"like\" {\n  name_contains = %q\n}\n", kind, name[1:])
+		}
+		return lb.Configuration(text.String())
+	}
+	var single []statecheck.StateCheck
+	for kind, of := range ids {
+		list := strings.TrimPrefix(kind, "alb_") + "s"
+		it := knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectPartial(map[string]knownvalue.Check{"id": knownvalue.StringExact(of["single"][0])})})
+		single = append(single, found(kind+".it", "id", knownvalue.StringExact(of["single"][0])),
+			found(kind+"s.it", list, it), found(kind+"s.like", list, it))
+	}
+	failures := acctest.RunToFailure(t,
+		resource.TestStep{Config: lookups("single"), ConfigStateChecks: single},
+		resource.TestStep{Config: lookups("twin")},
+	)
+	failures = append(failures, acctest.RunToFailure(t, resource.TestStep{Config: lookups("nobody")})...)
+	if len(failures) != 2 {
+		t.Fatalf("%d failures, want one for the twins and one for nobody:\n%s", len(failures), strings.Join(failures, "\n"))
+	}
+	for kind, of := range ids {
+		word := strings.ReplaceAll(strings.TrimPrefix(kind, "alb_"), "_", " ")
+		there := regexp.MustCompile(`there\s+are\s+2\s+` + strings.ReplaceAll(word, " ", `\s+`) + `s\s+named\s+"twin":([^.]|\.\d)*`).FindString(failures[0])
+		for _, id := range of["twin"] {
+			if !strings.Contains(there, id) {
+				t.Errorf("%s: %s is not named in %q of\n%s", kind, id, there, failures[0])
+			}
+		}
+		if nobody := "there is no " + word + " named \"nobody\"."; !inWords(nobody).MatchString(failures[1]) {
+			t.Errorf("%s: want %q in\n%s", kind, nobody, failures[1])
+		}
+	}
+}
+
+// twins makes of each kind two objects of one name, and one that is alone with its own. It returns their ids by the data
+// source of the kind and their name.
+func twins(t *testing.T, lb *acctest.LoadBalancer) map[string]map[string][]string {
+	t.Helper()
+	ctx, ids := t.Context(), map[string]map[string][]string{}
+	for _, name := range []string{"twin", "twin", "single"} {
+		made := func(kind, id string, err error) *string {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ids[kind] == nil {
+				ids[kind] = map[string][]string{}
+			}
+			ids[kind][name] = append(ids[kind][name], id)
+			return &id
+		}
+		id, err := lb.CreateLoadBalancer(ctx, lbapi.CreateLoadBalancer{Name: &name})
+		balancer := made("alb_load_balancer", id, err)
+		id, err = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: &name, LoadBalancerID: balancer})
+		made("alb_server_group", id, err)
+		id, err = lb.CreateBackendService(ctx, lbapi.CreateBackendService{
+			Name: &name, LoadBalancerID: balancer, Protocol: new(lbapi.HTTP), Port: new(80), HealthCheck: &lbapi.HealthCheckSpec{Protocol: new(lbapi.TCP)},
+		})
+		service := made("alb_backend_service", id, err)
+		id, err = lb.CreateListener(ctx, lbapi.CreateListener{
+			Name: &name, LoadBalancerID: balancer, Protocol: new(lbapi.HTTP), Port: new(lb.FreePort()), BackendServiceID: service,
+		})
+		made("alb_listener", id, err)
+	}
+	return ids
 }
 
 func TestListsFollowTheirFilters(t *testing.T) {
