@@ -1,0 +1,119 @@
+package provider_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alb-project/terraform-provider-alb/internal/acctest"
+)
+
+// codeBlock finds the code of a guide, with its language.
+var codeBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+// blocksIn are the blocks of code in a text, of any of the languages.
+func blocksIn(t *testing.T, file string, languages ...string) (blocks []string) {
+	t.Helper()
+	for _, found := range codeBlock.FindAllStringSubmatch(readText(t, file), -1) {
+		for _, language := range languages {
+			if found[1] == language {
+				blocks = append(blocks, found[2])
+			}
+		}
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no code of %v", file, languages)
+	}
+	return blocks
+}
+
+// Whoever follows the guide sees what it shows.
+func TestTheGettingStartedGuideIsTrue(t *testing.T) {
+	t.Parallel()
+	const guide = "../../templates/guides/getting-started.md"
+	terraform, console := blocksIn(t, guide, "terraform"), blocksIn(t, guide, "console")
+	lb := acctest.Start(t)
+	port := lb.FreePort()
+	replaced := []string{"port               = 8080", fmt.Sprintf("port = %d", port)}
+	for number, name := range map[int]string{8081: "a", 8082: "b"} {
+		server, _ := acctest.SampleServer(t, name)
+		_, its, _ := strings.Cut(server.Address(), ":")
+		replaced = append(replaced, fmt.Sprintf("port = %d", number), "port = "+its)
+	}
+	_, resources, _ := strings.Cut(terraform[0], "\nresource ")
+	first := strings.NewReplacer(replaced...).Replace("resource " + resources)
+	w := acctest.NewWorkspace(t, append(acctest.BuildProvider(t), lb.Server.Environment()...), first)
+	file := filepath.Join(w.Dir, "main.tf")
+	add := func(line string) {
+		t.Helper()
+		const after = "wait_for_healthy = 2\n"
+		text := readText(t, file)
+		if strings.Count(text, after) != 1 {
+			t.Fatalf("there is no one place to add %q to in\n%s", line, text)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(text, after, after+line+"\n", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	w.Run(t, "apply", "-auto-approve")
+	seen := map[string]bool{}
+	for range 2 {
+		seen[acctest.Visitor(t)(lb.URL(port)).Server] = true
+	}
+	if !seen["a"] || !seen["b"] {
+		t.Errorf("two requests were answered by %v, want each server once", seen)
+	}
+
+	add(terraform[1])
+	if output := w.Run(t, "apply", "-auto-approve"); !strings.Contains(output, "0 added, 1 changed, 0 destroyed") {
+		t.Errorf("session persistence is more than a change in place:\n%s", output)
+	}
+	visit := acctest.Visitor(t)
+	if one, two := visit(lb.URL(port)), visit(lb.URL(port)); one.Server != two.Server {
+		t.Errorf("a client with its cookie was answered by %q, then by %q", one.Server, two.Server)
+	}
+	w.Run(t, "plan", "-detailed-exitcode")
+
+	add(`scheduler = "source_ip"`)
+	mistaken := w.Start(t, "plan")
+	if err := mistaken.Wait(); err == nil {
+		t.Fatalf("the mistake is planned:\n%s", mistaken.Output())
+	}
+	shown := ""
+	for _, block := range console {
+		if _, text, ok := strings.Cut(block, "│ Attribute "); ok {
+			shown = "Attribute " + strings.ReplaceAll(text, "│", " ")
+		}
+	}
+	if shown == "" || !inWords(shown).MatchString(mistaken.Output()) {
+		t.Errorf("the guide shows %q, and Terraform says\n%s", shown, mistaken.Output())
+	}
+}
+
+// Parts of a resource and runs of a test are left out: they are no configuration.
+func TestTheCodeOfReadmeAndGuidesIsValid(t *testing.T) {
+	t.Parallel()
+	environment := acctest.BuildProvider(t)
+	world := blocksOf(t, append(glob(t, "../../examples/resources/*/resource.tf"), glob(t, "../../examples/data-sources/*/data-source.tf")...))
+	whole := regexp.MustCompile(`^(terraform|provider|resource|data) `)
+	for _, file := range append(glob(t, "../../templates/guides/*.md"), "../../README.md", "../../templates/index.md.tmpl") {
+		for i, text := range blocksIn(t, file, "terraform", "hcl") {
+			if !whole.MatchString(text) {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%d", filepath.Base(file), i), func(t *testing.T) {
+				t.Parallel()
+				if !strings.Contains(text, "required_providers") {
+					text = requiredProvider + text
+				}
+				directory := t.TempDir()
+				write(t, filepath.Join(directory, "main.tf"), complete(text, world))
+				validateExample(t, directory, environment)
+			})
+		}
+	}
+}
