@@ -49,7 +49,8 @@ func (d *serverHealthDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 	statuses := []string{string(lbapi.Healthy), string(lbapi.Unhealthy), string(lbapi.HealthUnknown), string(lbapi.HealthOff)}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "How a backend service finds each server of its group, at the moment. Made for `check` blocks, which warn and do " +
-			"not fail; to make an apply wait for servers, use `wait_for_healthy` of `alb_backend_service`.",
+			"not fail; to make an apply wait for servers, use `wait_for_healthy` of `alb_backend_service`. Terraform reads what is in a `check` " +
+			"again with every apply, so each plan shows it as read during apply; with `0 to add, 0 to change, 0 to destroy` that is no change.",
 		Attributes: map[string]schema.Attribute{
 			"backend_service_id": schema.StringAttribute{
 				MarkdownDescription: "Backend service whose checks are asked.",
