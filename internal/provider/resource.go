@@ -111,12 +111,17 @@ func timeoutAttributes(ctx context.Context, kind, ofDeletion string) schema.Attr
 	text := func(operation, more string) string {
 		return fmt.Sprintf("Longest time to %s the %s, as a duration such as `30s` or `5m`; default `2m`.%s", operation, kind, more)
 	}
-	return timeouts.Attributes(ctx, timeouts.Opts{
+	attribute := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, CreateDescription: text("create", ""),
 		Read: true, ReadDescription: text("read", ""),
 		Update: true, UpdateDescription: text("update", ""),
 		Delete: true, DeleteDescription: text("delete", ofDeletion),
 	})
+	if nested, ok := attribute.(schema.SingleNestedAttribute); ok {
+		nested.MarkdownDescription = "How long an operation may take, attempts that are made again included, before it ends with an error."
+		return nested
+	}
+	return attribute
 }
 
 // changed is the wire value of an attribute that the plan changes, or nil: leave it.
