@@ -12,7 +12,7 @@ import (
 )
 
 // codeBlock finds the code of a guide, with its language.
-var codeBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+var codeBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?\n)```$")
 
 // blocksIn are the blocks of code in a text, of any of the languages.
 func blocksIn(t *testing.T, file string, languages ...string) (blocks []string) {

@@ -88,4 +88,4 @@ func parseStat(text []byte) (usage, int, error) {
 	}, int(numbers[0]), nil
 }
 
-func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+func mebibytes(size int64) float64 { return float64(size) / (1 << 20) }
