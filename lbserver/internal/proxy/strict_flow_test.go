@@ -274,7 +274,7 @@ func testSlowClientsCostBoundedMemoryAndNobodyElse(t *testing.T, e engine) {
 		_, _ = io.Copy(io.Discard, r.Body) // the client leaves
 		io.WriteString(w, "ok")
 	})
-	b, _ := newStrictBed(t, e, proxy.Config{}, server)
+	b, _ := newStrictBed(t, e, proxy.Config{HeadTimeout: time.Minute}, server) // a busy machine takes long to open all
 	raws := []string{
 		"GET / HTTP/1.1\r\nHost: a\r\nA: b",                                 // never ends its head
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome",    // never ends its body
