@@ -72,7 +72,7 @@ func script(t *testing.T, path, file string, arguments ...string) {
 }
 
 // site is an lbserver in front of sample servers called a and b, with session persistence.
-type site struct{ url string }
+type site struct{ url, metrics string }
 
 func newSite(t *testing.T, persistenceTimeout int) site {
 	t.Helper()
@@ -103,7 +103,9 @@ func newSite(t *testing.T, persistenceTimeout int) site {
 		t.Fatal(err)
 	}
 	t.Cleanup(api.Close)
-	return build(t, api, persistenceTimeout)
+	s := build(t, api, persistenceTimeout)
+	s.metrics = "http://" + server.OpsAddress() + "/metrics"
+	return s
 }
 
 // build makes the chain from a listener to the sample servers by the API.
@@ -240,6 +242,16 @@ func TestChromiumKeepsTheCookieAsLongAsItShould(t *testing.T) {
 	t.Run("for an hour", func(t *testing.T) {
 		if seen := servers(t, 3600); len(seen) != 1 {
 			t.Errorf("the servers after restarts are %v: the cookie with Max-Age was lost", seen)
+		}
+	})
+	t.Run("for a second", func(t *testing.T) {
+		s, profile := newSite(t, 1), t.TempDir()
+		for range 2 {
+			chromium(t, path, profile, s.url+"/echo")
+			time.Sleep(1500 * time.Millisecond)
+		}
+		if metrics := run(t, program(t, "curl"), "--silent", "--noproxy", "*", s.metrics); !strings.Contains(metrics, `result="expired"} 0`) {
+			t.Error("the browser sent the cookie after its Max-Age")
 		}
 	})
 }
