@@ -171,11 +171,13 @@ func (x *exchange) deliver() (keep bool) {
 }
 
 // serverReusable tells whether a server that answered a whole request may be given another on the same connection: it has
-// surely read all of the one, and said nothing but the answer. A server that answers to an expectation by anything but 100
-// may take the body, which not every client holds back, for the next request (RFC 9110, 10.1.1: it need not read it, or say
-// whether it will). So may one that answered early.
+// surely read all of the one, and said nothing but the answer. A body that it left there would be the start of the next
+// request. One that answers to an expectation by anything but 100 may do so, since not every client holds the body back
+// (RFC 9110, 10.1.1: it need not read it, or say whether it will), one whose body means nothing (9.3.1), and one that
+// answered early.
 func (x *exchange) serverReusable(framing http1.Framing) bool {
-	unread := x.writeBroken || x.request.Expects && !x.continued
+	unread := x.writeBroken || x.request.Expects && !x.continued ||
+		x.request.Framing != http1.FramingNone && x.request.Method.ContentUndefined()
 	return !unread && framing != http1.FramingUntilClose && x.response.KeepAlive() && x.input.empty()
 }
 

@@ -28,6 +28,17 @@ func (m Method) Idempotent() bool {
 	}
 }
 
+// ContentUndefined tells the methods whose content has no meaning that servers agree on (RFC 9110, 9.3.1, 9.3.2 and 9.3.5; 9.3.7
+// defines no use of any): a server may leave it unread.
+func (m Method) ContentUndefined() bool {
+	switch m {
+	case MethodGet, MethodHead, MethodDelete, MethodOptions:
+		return true
+	default:
+		return false
+	}
+}
+
 // Request is the head of a request. It holds offsets into the buffer that Parse was given: methods that take buf want
 // that same buffer, or a longer or moved one with the same bytes in front. Reset makes it ready for the next request.
 type Request struct {
