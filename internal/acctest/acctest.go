@@ -3,6 +3,7 @@
 package acctest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -91,6 +92,28 @@ func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 func RunFrom(t *testing.T, least *version.Version, steps ...resource.TestStep) {
 	t.Helper()
 	run(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
+}
+
+// SkipBelow skips a test that runs Terraform as a process for what only a version or later has, and says so.
+func SkipBelow(t *testing.T, least *version.Version) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), Terraform(), "version", "-json").Output()
+	if err != nil {
+		t.Fatalf("%s version: %v", Terraform(), err)
+	}
+	var it struct {
+		Version string `json:"terraform_version"`
+	}
+	if err := json.Unmarshal(output, &it); err != nil {
+		t.Fatalf("%s version: %v in %q", Terraform(), err, output)
+	}
+	running, err := version.NewVersion(it.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if running.LessThan(least) {
+		t.Skipf("Terraform is %s, and this needs %s", running, least)
+	}
 }
 
 func run(t *testing.T, test resource.TestCase) {

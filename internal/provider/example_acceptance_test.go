@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
@@ -155,6 +157,7 @@ func TestBlueGoesToGreenAndBackWithoutAFailedRequest(t *testing.T) {
 
 func TestTheCompleteExampleServesAndPlansNothingMore(t *testing.T) {
 	t.Parallel()
+	acctest.SkipBelow(t, tfversion.Version1_8_0) // as its required_version says
 	lb := acctest.Start(t)
 	_, first := acctest.SampleServer(t, "first")
 	_, second := acctest.SampleServer(t, "second")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
@@ -98,6 +100,11 @@ func blocksOf(t *testing.T, files []string) map[string]string {
 
 func validateExample(t *testing.T, directory string, environment []string) {
 	t.Helper()
+	for _, file := range glob(t, filepath.Join(directory, "*.tf")) {
+		if strings.Contains(readText(t, file), "provider::") {
+			acctest.SkipBelow(t, tfversion.Version1_8_0) // functions of providers
+		}
+	}
 	command := exec.CommandContext(t.Context(), acctest.Terraform(), "validate", "-no-color")
 	command.Dir, command.Env = directory, environment
 	if output, err := command.CombinedOutput(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -242,7 +243,7 @@ func TestServersMoveBetweenAListAndResourcesOfTheirOwn(t *testing.T) {
 		"    a = { address = \"10.0.0.1\" }\n    b = { address = \"10.0.0.2\" }\n  }\n}\n"
 	own := openGroup + ownServer("a", "address = \"10.0.0.1\"") + ownServer("b", "address = \"10.0.0.2\"")
 	imports := imported("alb_server.a", group+"/"+before["10.0.0.1:0"]) + imported("alb_server.b", group+"/"+before["10.0.0.2:0"])
-	acctest.Run(t,
+	acctest.RunFrom(t, tfversion.Version1_7_0, // which has removed blocks
 		resource.TestStep{Config: lb.Configuration(listed + imported("alb_server_group.web", group)), Check: same},
 		resource.TestStep{Config: lb.Configuration(own + imports), Check: same},
 		resource.TestStep{Config: lb.Configuration(own), Check: same},
