@@ -58,3 +58,26 @@ func TestEveryLineOfTheEnvironmentFileIsASettingOrAComment(t *testing.T) {
 		}
 	}
 }
+
+// What the container's build is given is enough to build with.
+func TestTheContainerFileCopiesWhatItsBuildNeeds(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := t.TempDir()
+	for _, line := range regexp.MustCompile(`(?m)^COPY ([^-].*) \S+$`).FindAllStringSubmatch(string(text), -1) {
+		for name := range strings.FieldsSeq(line[1]) {
+			copied := exec.CommandContext(t.Context(), "cp", "-r", filepath.Join("..", "..", name), source)
+			if output, err := copied.CombinedOutput(); err != nil {
+				t.Errorf("it copies %s: %v\n%s", name, err, output)
+			}
+		}
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(t.TempDir(), "lbserver"), "./lbserver/cmd/lbserver")
+	build.Dir, build.Env = source, append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Errorf("build lbserver from what the container file copies: %v\n%s", err, output)
+	}
+}
