@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -115,5 +116,45 @@ func TestTheCodeOfReadmeAndGuidesIsValid(t *testing.T) {
 				validateExample(t, directory, environment)
 			})
 		}
+	}
+}
+
+// The program of the guide makes calls that the API takes, and the configuration beside it finds what they made.
+func TestTheImportGuideIsTrue(t *testing.T) {
+	t.Parallel()
+	const guide = "../../templates/guides/importing.md"
+	for _, name := range []string{"python3", "curl"} {
+		if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") != "true" {
+			t.Skipf("NOT RUN: %s is missing", name)
+		}
+	}
+	lb := acctest.Start(t)
+	balancers, err := lb.LoadBalancers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "alb.py")
+	write(t, program, blocksIn(t, guide, "python")[0])
+	call := func(arguments ...string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "python3", append([]string{program}, arguments...)...)
+		command.Env = append(os.Environ(), lb.Server.Environment()...)
+		output, err := command.CombinedOutput()
+		if err != nil || strings.Contains(string(output), `"error"`) {
+			t.Fatalf("alb.py %v: %v\n%s", arguments, err, output)
+		}
+		return string(output)
+	}
+	made := call("POST", "/targetGroups/", fmt.Sprintf(`{"targetGroupName":"web","loadBalancerId":%q,"type":"ip"}`, balancers[0].ID))
+	group := regexp.MustCompile(`tg-[a-z2-7]{10}`).FindString(made)
+	call("POST", "/targetGroups/"+group+":registerTargets", `{"targetSpecs":[{"type":"ip","ipAddress":"10.0.0.1"}]}`)
+	if listed := call("GET", "/targetGroups/"+group+":describeTargets"); !strings.Contains(listed, "10.0.0.1") {
+		t.Errorf("the group has no server: %s", listed)
+	}
+	call("GET", "/targetGroups/?pageNumber=1&pageSize=10")
+
+	w := acctest.NewWorkspace(t, append(acctest.BuildProvider(t), lb.Server.Environment()...), blocksIn(t, guide, "terraform")[0])
+	if output := w.Run(t, "apply", "-auto-approve"); !strings.Contains(output, group) || !strings.Contains(output, balancers[0].ID) {
+		t.Errorf("%s and %s are not listed:\n%s", group, balancers[0].ID, output)
 	}
 }
