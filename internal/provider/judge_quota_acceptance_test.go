@@ -44,7 +44,7 @@ func TestPlansThatPassAQuotaSaySo(t *testing.T) {
 	}
 
 	quiet(t, "three groups of three", f.plan(with(groups(3, servers(2)))))
-	warns(t, "five groups of three", f.plan(with(groups(5, ""))),
+	warns(t, "four groups of three", f.plan(with(groups(4, ""))),
 		here+"0 of 3 server groups, and with this one the plan makes 4 more."+unless, 0)
 	warns(t, "a third server", f.plan(with(groups(1, servers(3)))),
 		fmt.Sprintf("The server group lists 3 servers, and each group on load balancer %q may have 2.", balancers[0].ID), 0)
