@@ -86,8 +86,8 @@ func appendText(line []byte, entry *proxy.Entry) []byte {
 		line = strconv.AppendInt(line, number, 10)
 	}
 	line = append(line, ' ')
-	line = appendWord(line, entry.RequestID, ' ')
-	line = append(line, '"')
+	line = appendID(line, entry.RequestID)
+	line = append(line, ' ', '"')
 	if len(entry.Method) == 0 {
 		line = append(line, '-')
 	} else {
@@ -130,6 +130,14 @@ func appendQuoted[T ~string | ~[]byte](line []byte, text T) []byte {
 
 const hexDigits = "0123456789abcdef"
 
+// appendID adds all 16 digits of a request's id.
+func appendID(line []byte, id uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		line = append(line, hexDigits[id>>shift&15])
+	}
+	return line
+}
+
 func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {
 	end := min(len(text), limit)
 	for i := 0; i < end; i++ {
@@ -164,17 +172,17 @@ func plain[T ~string | ~[]byte](text T) int {
 func appendJSON(line []byte, entry *proxy.Entry) []byte {
 	line = append(line, `{"time":"`...)
 	line = appendTime(line, entry.Time)
-	line = append(line, '"')
-	line = appendString(line, `,"request_id":"`, entry.RequestID, maxField)
-	line = appendString(line, `,"listener":"`, entry.ListenerID, maxField)
-	line = appendString(line, `,"backend_service":"`, entry.BackendServiceID, maxField)
-	line = appendString(line, `,"server":"`, entry.ServerID, maxField)
+	line = append(line, `","request_id":"`...)
+	line = append(appendID(line, entry.RequestID), '"')
+	line = appendOurs(line, `,"listener":"`, entry.ListenerID)
+	line = appendOurs(line, `,"backend_service":"`, entry.BackendServiceID)
+	line = appendOurs(line, `,"server":"`, entry.ServerID)
 	line = appendAddressField(line, `,"server_address":"`, entry.ServerAddress)
 	line = appendAddressField(line, `,"client":"`, entry.Client)
 	if len(entry.Method) > 0 {
 		line = appendString(line, `,"method":"`, entry.Method, maxField)
 		line = appendString(line, `,"target":"`, entry.Target, maxTarget)
-		line = appendString(line, `,"protocol":"`, protocolOf(entry), maxField)
+		line = appendOurs(line, `,"protocol":"`, protocolOf(entry))
 	}
 	line = appendString(line, `,"host":"`, entry.Host, maxField)
 	line = appendString(line, `,"user_agent":"`, entry.UserAgent, maxField)
@@ -198,6 +206,14 @@ func appendAddressField(line []byte, opening string, address netip.AddrPort) []b
 	}
 	line = append(line, opening...)
 	return append(address.AppendTo(line), '"')
+}
+
+// appendOurs is appendString for a word of our own, which needs no escaping.
+func appendOurs(line []byte, opening, word string) []byte {
+	if word == "" {
+		return line
+	}
+	return append(append(append(line, opening...), word...), '"')
 }
 
 // appendString adds a text, unless there is none, behind what opens its value: comma, name, colon and quote.

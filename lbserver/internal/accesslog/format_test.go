@@ -20,7 +20,7 @@ func sample() *proxy.Entry {
 	return &proxy.Entry{
 		Time:             time.Date(2026, 11, 22, 18, 4, 38, 123_456_789, time.FixedZone("CET", 3600)),
 		Duration:         1_234_567 * time.Nanosecond,
-		RequestID:        "9f86d081884c7d65",
+		RequestID:        0x9f86d081884c7d65,
 		ListenerID:       "listener-aaaaaaaaaa",
 		BackendServiceID: "backend-bbbbbbbbbb",
 		ServerID:         "target-cccccccccc",
@@ -39,7 +39,7 @@ func sample() *proxy.Entry {
 
 func TestTextLine(t *testing.T) {
 	refused := &proxy.Entry{
-		Time: sample().Time, RequestID: "0123456789abcdef", ListenerID: "listener-aaaaaaaaaa",
+		Time: sample().Time, RequestID: 0x0123456789abcdef, ListenerID: "listener-aaaaaaaaaa",
 		Client: netip.MustParseAddrPort("192.0.2.7:1"), Status: 400, BytesSent: 99, Failure: "two Host fields",
 	}
 	old := sample()
@@ -81,7 +81,7 @@ func TestJSONObject(t *testing.T) {
 			`"duration_ms":1.234,"bytes_received":17,"bytes_sent":5120,"retries":1}`},
 		"hardly anything known": {
 			&proxy.Entry{Time: sample().Time, Failure: "timeout"},
-			`{"time":"2026-11-22T17:04:38.123Z","status":0,"duration_ms":0.000,"bytes_received":0,"bytes_sent":0,` +
+			`{"time":"2026-11-22T17:04:38.123Z","request_id":"0000000000000000","status":0,"duration_ms":0.000,"bytes_received":0,"bytes_sent":0,` +
 				`"retries":0,"failure":"timeout"}`,
 		},
 	} {

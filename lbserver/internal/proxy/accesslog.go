@@ -15,7 +15,7 @@ type AccessLog interface {
 type Entry struct {
 	Time      time.Time // when its head was complete
 	Duration  time.Duration
-	RequestID string // 16 hexadecimal digits, the ones in our own error pages
+	RequestID uint64 // the one in our own error pages, where it is 16 hexadecimal digits
 
 	ListenerID       string
 	BackendServiceID string // empty where the request was refused before it was given to one

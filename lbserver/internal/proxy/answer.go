@@ -46,7 +46,7 @@ func (x *exchange) answer(status int, reason string, mayKeep bool) (keep bool) {
 	text = append(text, ": "...)
 	text = append(text, reason...)
 	text = append(text, " (request "...)
-	text = append(text, x.id()...)
+	text = strconv.AppendUint(text, x.id(), 16)
 	text = append(text, ")\n"...)
 
 	out := append(make([]byte, 0, smallBuffer/4), "HTTP/1.1 "...)

@@ -174,7 +174,7 @@ func (c *connection) exchange() (keep bool) {
 	x := c.listener.proxy.exchanges.get()
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.listener.proxy.log.Error("a request broke the proxy; its connection is closed", "request", x.id(),
+			c.listener.proxy.log.Error("a request broke the proxy; its connection is closed", "request", strconv.FormatUint(x.id(), 16),
 				"listener", c.listener.ID, "client", c.client, "cause", cause, "stack", string(debug.Stack()))
 			c.abandonHere()
 			x.abort()

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -68,8 +67,8 @@ type exchange struct {
 	responseBody body
 
 	begun     time.Time
-	requestID string
-	status    int // sent to the client; 0 for none yet
+	requestID uint64 // 0 for none yet
+	status    int    // sent to the client; 0 for none yet
 	received  int64
 	sent      int64
 	retries   int
@@ -198,18 +197,16 @@ func (x *exchange) reset() {
 	x.besideEnded = nil
 	x.eligible, x.endpoint, x.tried = nil, nil, x.tried[:0]
 	x.sticky = stickiness{}
-	x.requestID, x.failure = "", ""
+	x.requestID, x.failure = 0, ""
 	x.status, x.failureStatus, x.received, x.sent, x.retries = 0, 0, 0, 0, 0
 	x.complete, x.linger, x.resent, x.writeBroken, x.continued = false, false, false, false, false
 }
 
-// id names the request in error pages and logs. It is made when it is asked for, which most requests never do.
-func (x *exchange) id() string {
-	if x.requestID == "" {
-		const digits = 16
-		var text [digits]byte
-		hex := strconv.AppendUint(text[:0], rand.Uint64()|1<<63, 16) //nolint:gosec // a name, not a secret
-		x.requestID = string(hex)
+// id names the request in error pages and logs. It is made when it is asked for, which most requests never do; it has 16
+// hexadecimal digits.
+func (x *exchange) id() uint64 {
+	if x.requestID == 0 {
+		x.requestID = rand.Uint64() | 1<<63 //nolint:gosec // a name, not a secret
 	}
 	return x.requestID
 }
