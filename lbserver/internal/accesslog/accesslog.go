@@ -5,11 +5,11 @@
 package accesslog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"runtime"
 	"sync"
@@ -30,22 +30,19 @@ const bufferBytes = 8 << 20
 
 // hurryBytes in one shard have all of them written before their time. So few lines are still in the caches of a core when
 // they are merged and written, and that is soon done: at 70,000 requests a second the lines of 100 ms are megabytes.
-const hurryBytes = 32 << 10
-
-// shardsPerCore is so large that a request practically always finds a shard that nobody holds at the moment.
-const shardsPerCore = 4
+const hurryBytes = 64 << 10
 
 // Log is an access log. A nil Log is one that is off: all its methods may be called and do nothing. It is safe for
 // concurrent use.
 type Log struct {
-	format     func([]byte, *proxy.Entry) []byte
+	format     format
 	path       string // empty for a writer that can't be reopened
 	log        *slog.Logger
 	shards     []shard
 	shardLimit int
 	dropped    atomic.Uint64
 
-	wake     chan struct{} // a line waits, or a file is reopened
+	wake     chan struct{} // a line waits where none did, or a file is reopened
 	hurry    chan struct{} // a shard has hurryBytes
 	stop     chan struct{}
 	stopping sync.Once
@@ -53,11 +50,12 @@ type Log struct {
 	reopened atomic.Pointer[os.File] // from Reopen to the writer
 }
 
-// shard is a buffer of finished lines. Several of them, taken by TryLock, keep the cores out of each other's way.
+// shard is a buffer of finished lines, one for each core, which a lane that keeps to it has for itself.
 type shard struct {
 	mu     sync.Mutex
 	text   []byte // under mu
-	lines  []line // under mu; where text's lines end
+	lines  []line // under mu; where in text they are
+	second second // under mu
 	closed bool   // under mu; nothing is written any more
 
 	_ [64]byte // a core that writes this shard does not slow down one that writes the next
@@ -65,11 +63,13 @@ type shard struct {
 
 // line is one line in a shard's text. Lines of several shards are merged by the time at which their requests ended.
 type line struct {
-	ended int64 // Unix time in nanoseconds
-	end   int   // offset in text
+	ended      int64 // Unix time in nanoseconds
+	start, end int   // offsets in text
 }
 
 var _ proxy.AccessLog = (*Log)(nil)
+
+func (l line) compare(other line) int { return cmp.Compare(l.ended, other.ended) }
 
 // Open opens the access log at a destination: Stdout, Off (the Log is nil) or a path, to which it appends. log is told
 // when lines can't be written and when they can again.
@@ -104,14 +104,14 @@ func openFile(path string) (*os.File, error) {
 
 // New makes an access log that writes to output, by one goroutine that Close ends. It fails on an unknown format.
 func New(output io.Writer, format Format, log *slog.Logger) (*Log, error) {
-	appendEntry, ok := map[Format]func([]byte, *proxy.Entry) []byte{Text: appendText, JSON: appendJSON}[format]
+	appendEntry, ok := formats()[format]
 	if !ok {
 		return nil, fmt.Errorf("access log format %q is none of %q and %q", format, Text, JSON)
 	}
 	l := &Log{
 		format: appendEntry,
 		log:    log,
-		shards: make([]shard, shardsPerCore*runtime.GOMAXPROCS(0)),
+		shards: make([]shard, runtime.GOMAXPROCS(0)),
 		wake:   make(chan struct{}, 1),
 		hurry:  make(chan struct{}, 1),
 		stop:   make(chan struct{}),
@@ -127,30 +127,29 @@ func (l *Log) Log(entry *proxy.Entry) {
 	if l == nil {
 		return
 	}
-	first := rand.IntN(len(l.shards)) //nolint:gosec // G404: spreads load, guards nothing
 	for i := range l.shards {
-		s := &l.shards[(first+i)%len(l.shards)]
-		if s.mu.TryLock() {
-			l.appendTo(s, entry)
+		s := &l.shards[(entry.Lane+uint(i))%uint(len(l.shards))]
+		if s.mu.TryLock() && l.appendTo(s, entry) {
 			return
 		}
 	}
-	s := &l.shards[first]
+	s := &l.shards[entry.Lane%uint(len(l.shards))]
 	s.mu.Lock() // held for the time of one line
-	l.appendTo(s, entry)
+	if !l.appendTo(s, entry) {
+		l.dropped.Add(1)
+	}
 }
 
-// appendTo adds an entry to a shard whose lock the caller took, and unlocks it.
-func (l *Log) appendTo(s *shard, entry *proxy.Entry) {
+// appendTo adds an entry to a shard whose lock the caller took, unless that is full, and unlocks it.
+func (l *Log) appendTo(s *shard, entry *proxy.Entry) bool {
 	before := len(s.text)
 	if s.closed || before >= l.shardLimit {
 		s.mu.Unlock()
-		l.dropped.Add(1)
-		return
+		return false
 	}
-	s.text = l.format(s.text, entry)
-	s.lines = append(s.lines, line{entry.Time.Add(entry.Duration).UnixNano(), len(s.text)})
+	s.text = l.format(s.text, entry, &s.second)
 	after := len(s.text)
+	s.lines = append(s.lines, line{entry.Time.Add(entry.Duration).UnixNano(), before, after})
 	s.mu.Unlock()
 
 	if before == 0 {
@@ -159,6 +158,7 @@ func (l *Log) appendTo(s *shard, entry *proxy.Entry) {
 	if before < hurryBytes && after >= hurryBytes {
 		notify(l.hurry)
 	}
+	return true
 }
 
 func notify(channel chan struct{}) {

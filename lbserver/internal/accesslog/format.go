@@ -37,17 +37,23 @@ const (
 	maxField  = 1024
 )
 
-// appendTime is RFC 3339 in UTC with milliseconds, in a quarter of the time that time.Time.AppendFormat takes.
-func appendTime(line []byte, t time.Time) []byte {
-	t = t.UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	line = appendDigits(line, year, 4)
-	line = appendDigits(append(line, '-'), int(month), 2)
-	line = appendDigits(append(line, '-'), day, 2)
-	line = appendDigits(append(line, 'T'), hour, 2)
-	line = appendDigits(append(line, ':'), minute, 2)
-	line = appendDigits(append(line, ':'), second, 2)
+// format appends the line of an entry. What it makes of the second is kept for the next line.
+type format func(line []byte, entry *proxy.Entry, second *second) []byte
+
+func formats() map[Format]format { return map[Format]format{Text: appendText, JSON: appendJSON} }
+
+// second is the text of a second of Unix time.
+type second struct {
+	unix int64
+	text []byte
+}
+
+// appendTime is RFC 3339 in UTC with milliseconds.
+func (s *second) appendTime(line []byte, t time.Time) []byte {
+	if unix := t.Unix(); unix != s.unix || s.text == nil {
+		s.unix, s.text = unix, t.UTC().AppendFormat(s.text[:0], time.DateOnly+"T"+time.TimeOnly)
+	}
+	line = append(line, s.text...)
 	line = appendDigits(append(line, '.'), t.Nanosecond()/int(time.Millisecond), 3)
 	return append(line, 'Z')
 }
@@ -70,10 +76,10 @@ func appendMilliseconds(line []byte, d time.Duration) []byte {
 	return appendDigits(append(line, '.'), int(d.Microseconds()%1000), 3)
 }
 
-func appendText(line []byte, entry *proxy.Entry) []byte {
+func appendText(line []byte, entry *proxy.Entry, second *second) []byte {
 	line = appendAddress(line, entry.Client)
 	line = append(line, " ["...)
-	line = appendTime(line, entry.Time)
+	line = second.appendTime(line, entry.Time)
 	line = append(line, "] "...)
 	line = appendWord(line, entry.ListenerID, ' ')
 	line = appendWord(line, entry.BackendServiceID, '/')
@@ -169,9 +175,9 @@ func plain[T ~string | ~[]byte](text T) int {
 	return len(text)
 }
 
-func appendJSON(line []byte, entry *proxy.Entry) []byte {
+func appendJSON(line []byte, entry *proxy.Entry, second *second) []byte {
 	line = append(line, `{"time":"`...)
-	line = appendTime(line, entry.Time)
+	line = second.appendTime(line, entry.Time)
 	line = append(line, `","request_id":"`...)
 	line = append(appendID(line, entry.RequestID), '"')
 	line = appendOurs(line, `,"listener":"`, entry.ListenerID)

@@ -2,7 +2,6 @@ package accesslog
 
 import (
 	"bytes"
-	"cmp"
 	"io"
 	"os"
 	"slices"
@@ -27,31 +26,35 @@ type writer struct {
 
 	texts  [][]byte // of the shards, taken for writing, then given back empty
 	lines  [][]line
-	order  []piece
+	next   [][]line // those of lines that are not in batch yet
 	batch  []byte
 	most   int  // bytes of the largest batch since the last trim
 	torn   bool // the last write ended within a line
 	failed bool // the last write failed
 }
 
-// piece is one line among those taken.
-type piece struct {
-	ended int64
-	taken int // when, in turn; those of one loop end in the order in which they are taken
-	text  []byte
-}
-
 func (w *writer) run() {
 	defer close(w.log.done)
 	defer w.closeFile()
-	w.texts = make([][]byte, len(w.log.shards))
-	w.lines = make([][]line, len(w.log.shards))
+	shards := len(w.log.shards)
+	w.texts, w.lines, w.next = make([][]byte, shards), make([][]line, shards), make([][]line, shards)
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
+	wake := w.log.wake            // nil while lines come, which are written each time that the timer fires
 	var trimming <-chan time.Time // nil while there is nothing to give back
 	for {
 		select {
-		case <-w.log.wake:
+		case <-wake:
+			wake = nil
+			timer.Reset(flushDelay)
+			continue
+		case <-timer.C:
+			if !w.flush(false) {
+				wake = w.log.wake
+				continue
+			}
+		case <-w.log.hurry:
+			w.flush(false)
 		case <-trimming:
 			trimming = nil
 			if w.trim() {
@@ -63,12 +66,6 @@ func (w *writer) run() {
 			return
 		}
 		timer.Reset(flushDelay)
-		select {
-		case <-timer.C:
-		case <-w.log.hurry:
-		case <-w.log.stop:
-		}
-		w.flush(false)
 		if trimming == nil {
 			trimming = time.After(trimInterval)
 		}
@@ -83,9 +80,9 @@ func (w *writer) trim() (more bool) {
 	if cap(w.batch) <= 4*needed {
 		return cap(w.batch) > keptBytes
 	}
-	w.order, w.batch = nil, nil
+	w.batch = nil
 	for i := range w.log.shards {
-		w.texts[i], w.lines[i] = nil, nil
+		w.texts[i], w.lines[i], w.next[i] = nil, nil, nil
 		s := &w.log.shards[i]
 		s.mu.Lock()
 		s.text, s.lines = slices.Clone(s.text), slices.Clone(s.lines)
@@ -94,13 +91,13 @@ func (w *writer) trim() (more bool) {
 	return false
 }
 
-// flush writes the lines that the shards hold; closing ends the shards, so that none is left unwritten and uncounted.
-func (w *writer) flush(closing bool) {
+// flush writes the lines that the shards hold and reports whether there were any; closing ends the shards, so that none is
+// left unwritten and uncounted.
+func (w *writer) flush(closing bool) (wrote bool) {
 	if file := w.log.reopened.Swap(nil); file != nil {
 		w.closeFile()
 		w.output, w.torn = file, false
 	}
-	w.order = w.order[:0]
 	for i := range w.log.shards {
 		s := &w.log.shards[i]
 		s.mu.Lock()
@@ -108,25 +105,40 @@ func (w *writer) flush(closing bool) {
 		s.text, w.texts[i] = w.texts[i][:0], s.text
 		s.lines, w.lines[i] = w.lines[i][:0], s.lines
 		s.mu.Unlock()
-		start := 0
-		for _, line := range w.lines[i] {
-			w.order = append(w.order, piece{line.ended, len(w.order), w.texts[i][start:line.end]})
-			start = line.end
+		// A lane's lines are in order; those of others may have come between.
+		if !slices.IsSortedFunc(w.lines[i], line.compare) {
+			slices.SortStableFunc(w.lines[i], line.compare)
 		}
 	}
-	slices.SortFunc(w.order, func(a, b piece) int {
-		return cmp.Or(cmp.Compare(a.ended, b.ended), cmp.Compare(a.taken, b.taken))
-	})
 	w.batch = w.batch[:0]
 	if w.torn {
 		w.batch = append(w.batch, '\n')
 	}
-	for _, piece := range w.order {
-		w.batch = append(w.batch, piece.text...)
+	if !w.merge() {
+		return false
 	}
 	w.most = max(w.most, len(w.batch))
-	if len(w.order) > 0 {
-		w.write()
+	w.write()
+	return true
+}
+
+// merge adds the lines of all shards to the batch, in the order in which their requests ended.
+func (w *writer) merge() (some bool) {
+	copy(w.next, w.lines)
+	for {
+		oldest := -1
+		for i, lines := range w.next {
+			if len(lines) > 0 && (oldest < 0 || lines[0].ended < w.next[oldest][0].ended) {
+				oldest = i
+			}
+		}
+		if oldest < 0 {
+			return some
+		}
+		first := w.next[oldest][0]
+		w.next[oldest] = w.next[oldest][1:]
+		w.batch = append(w.batch, w.texts[oldest][first.start:first.end]...)
+		some = true
 	}
 }
 

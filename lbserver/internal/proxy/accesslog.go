@@ -13,8 +13,10 @@ type AccessLog interface {
 
 // Entry is what is known of a request when it is over.
 type Entry struct {
-	Time      time.Time // when its head was complete
-	Duration  time.Duration
+	Time     time.Time // when its head was complete
+	Duration time.Duration
+	// Lane is a number that few requests have which end at the same time: an event loop's own, or any.
+	Lane      uint
 	RequestID uint64 // the one in our own error pages, where it is 16 hexadecimal digits
 
 	ListenerID       string

@@ -69,6 +69,8 @@ type environment interface {
 	// touch runs task where the connections of the environment may be touched, perhaps later. It may be called from anywhere.
 	touch(task func())
 	now() time.Time
+	// lane is for Entry.Lane.
+	lane() uint
 }
 
 // Phases of a client connection.

@@ -159,7 +159,7 @@ func (x *exchange) finish(counters *Counters) {
 
 func (x *exchange) logAccess() {
 	x.entry = Entry{
-		Time: x.begun, Duration: x.now().Sub(x.begun), RequestID: x.id(),
+		Time: x.begun, Duration: x.now().Sub(x.begun), Lane: x.lane(), RequestID: x.id(),
 		ListenerID: x.c.listener.ID, Client: x.c.client,
 		Status: x.status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.retries, Failure: x.failure,
 	}

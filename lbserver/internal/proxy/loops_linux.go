@@ -26,7 +26,7 @@ type reactors struct {
 
 func newLoops(p *Proxy) (loops, error) {
 	r := &reactors{proxy: p}
-	for range runtime.GOMAXPROCS(0) {
+	for number := range runtime.GOMAXPROCS(0) {
 		made, err := loop.New(loop.Config{Now: p.clock, Panicked: func(cause any, stack []byte) {
 			p.log.Error("a connection broke the proxy; it is closed", "cause", cause, "stack", string(stack))
 		}})
@@ -35,7 +35,7 @@ func newLoops(p *Proxy) (loops, error) {
 			return nil, err
 		}
 		r.all = append(r.all, &reactor{
-			loop: made, proxy: p, idle: map[*pool.Pool]*idleList{}, dialing: map[*loop.Connection]struct{}{},
+			number: uint(number), loop: made, proxy: p, idle: map[*pool.Pool]*idleList{}, dialing: map[*loop.Connection]struct{}{},
 		})
 		r.running.Go(made.Run)
 	}
@@ -99,6 +99,7 @@ func (r *reactors) place(here *reactor, s *socket, descriptor int, client netip.
 
 // reactor is one event loop with its connections to clients and servers. It is the environment of their exchanges.
 type reactor struct {
+	number  uint
 	loop    *loop.Loop
 	proxy   *Proxy
 	idle    map[*pool.Pool]*idleList
@@ -177,6 +178,9 @@ func (c *client) rest() bool {
 
 // now implements environment.
 func (r *reactor) now() time.Time { return r.loop.Now() }
+
+// lane implements environment.
+func (r *reactor) lane() uint { return r.number }
 
 // beside implements environment.
 func (r *reactor) beside(task func()) (wait func()) { return r.loop.Beside(task) }

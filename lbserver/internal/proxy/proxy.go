@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -145,6 +146,9 @@ func (p *Proxy) startLoops() error {
 
 // now implements environment.
 func (p *Proxy) now() time.Time { return p.clock() }
+
+// lane implements environment.
+func (p *Proxy) lane() uint { return rand.Uint() } //nolint:gosec // G404: spreads load, guards nothing
 
 // connect implements environment.
 func (p *Proxy) connect(endpoint *service.Endpoint, trust trust) (serverConnection, error) {
