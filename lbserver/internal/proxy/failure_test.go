@@ -297,7 +297,7 @@ func testServerKilledInMidLoadCostsNoGet(t *testing.T, e engine) {
 	var down atomic.Bool
 	// Only kept connections die: what a new one that breaks costs is not this test's.
 	dying := rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
-		for kept := false; readHead(reader) != "" && !(kept && down.Load()); kept = true {
+		for kept := false; readHead(reader) != "" && (!kept || !down.Load()); kept = true {
 			io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			open.Store(connection, nil)
 		}
