@@ -2,7 +2,8 @@ package accesslog
 
 import "github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 
-// AppendText and AppendJSON are the formats, for tests of what lines look like.
-func AppendText(line []byte, entry *proxy.Entry) []byte { return appendText(line, entry, new(second)) }
-
-func AppendJSON(line []byte, entry *proxy.Entry) []byte { return appendJSON(line, entry, new(second)) }
+// Appender returns what appends lines of a format, for tests of what they look like.
+func Appender(of Format) func(line []byte, entry *proxy.Entry) []byte {
+	appendEntry, kept := formats()[of], new(second)
+	return func(line []byte, entry *proxy.Entry) []byte { return appendEntry(line, entry, kept) }
+}

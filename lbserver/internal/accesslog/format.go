@@ -54,14 +54,13 @@ func (s *second) appendTime(line []byte, t time.Time) []byte {
 		s.unix, s.text = unix, t.UTC().AppendFormat(s.text[:0], time.DateOnly+"T"+time.TimeOnly)
 	}
 	line = append(line, s.text...)
-	line = appendDigits(append(line, '.'), t.Nanosecond()/int(time.Millisecond), 3)
+	line = appendThousandths(append(line, '.'), t.Nanosecond()/int(time.Millisecond))
 	return append(line, 'Z')
 }
 
-// appendDigits adds the last count digits of a number, four at the most.
-func appendDigits(line []byte, number, count int) []byte {
-	digits := [4]byte{'0' + byte(number/1000%10), '0' + byte(number/100%10), '0' + byte(number/10%10), '0' + byte(number%10)}
-	return append(line, digits[len(digits)-count:]...)
+// appendThousandths adds a number below 1,000 as three digits.
+func appendThousandths(line []byte, number int) []byte {
+	return append(line, '0'+byte(number/100), '0'+byte(number/10%10), '0'+byte(number%10))
 }
 
 func protocolOf(entry *proxy.Entry) string {
@@ -73,7 +72,7 @@ func protocolOf(entry *proxy.Entry) string {
 
 func appendMilliseconds(line []byte, d time.Duration) []byte {
 	line = strconv.AppendInt(line, d.Milliseconds(), 10)
-	return appendDigits(append(line, '.'), int(d.Microseconds()%1000), 3)
+	return appendThousandths(append(line, '.'), int(d.Microseconds()%1000))
 }
 
 func appendText(line []byte, entry *proxy.Entry, second *second) []byte {
@@ -138,10 +137,11 @@ const hexDigits = "0123456789abcdef"
 
 // appendID adds all 16 digits of a request's id.
 func appendID(line []byte, id uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		line = append(line, hexDigits[id>>shift&15])
+	var digits [16]byte
+	for i := range digits {
+		digits[i] = hexDigits[id>>(60-4*i)&15]
 	}
-	return line
+	return append(line, digits[:]...)
 }
 
 func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {

@@ -7,9 +7,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
-func BenchmarkAppendText(b *testing.B) { benchmarkAppend(b, accesslog.AppendText) }
+func BenchmarkAppendText(b *testing.B) { benchmarkAppend(b, accesslog.Appender(accesslog.Text)) }
 
-func BenchmarkAppendJSON(b *testing.B) { benchmarkAppend(b, accesslog.AppendJSON) }
+func BenchmarkAppendJSON(b *testing.B) { benchmarkAppend(b, accesslog.Appender(accesslog.JSON)) }
 
 func benchmarkAppend(b *testing.B, appendEntry func([]byte, *proxy.Entry) []byte) {
 	b.Helper()

@@ -63,7 +63,7 @@ func TestTextLine(t *testing.T) {
 				`"GET /a?b=1 HTTP/1.0" "-" "Mozilla/5.0 (\"x\")" "the server closed the connection"`,
 		},
 	} {
-		if diff := cmp.Diff(test.want+"\n", string(accesslog.AppendText(nil, test.entry))); diff != "" {
+		if diff := cmp.Diff(test.want+"\n", string(accesslog.Appender(accesslog.Text)(nil, test.entry))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -85,7 +85,7 @@ func TestJSONObject(t *testing.T) {
 				`"retries":0,"failure":"timeout"}`,
 		},
 	} {
-		if diff := cmp.Diff(test.want+"\n", string(accesslog.AppendJSON(nil, test.entry))); diff != "" {
+		if diff := cmp.Diff(test.want+"\n", string(accesslog.Appender(accesslog.JSON)(nil, test.entry))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -94,7 +94,7 @@ func TestJSONObject(t *testing.T) {
 func TestLongTextsAreCut(t *testing.T) {
 	entry := sample()
 	entry.Target, entry.Host, entry.UserAgent = bytes.Repeat([]byte("t"), 16<<10), bytes.Repeat([]byte("h"), 9999), bytes.Repeat([]byte("u"), 60<<10)
-	for _, line := range []string{string(accesslog.AppendText(nil, entry)), string(accesslog.AppendJSON(nil, entry))} {
+	for _, line := range []string{string(accesslog.Appender(accesslog.Text)(nil, entry)), string(accesslog.Appender(accesslog.JSON)(nil, entry))} {
 		for letter, limit := range map[string]int{"t": 4096, "h": 1024, "u": 1024} {
 			longest := ""
 			for _, run := range regexp.MustCompile(letter+`+\.\.\.`).FindAllString(line, -1) {
@@ -117,7 +117,7 @@ func FuzzFormats(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, host, userAgent []byte) {
 		entry := sample()
 		entry.Method, entry.Target, entry.Host, entry.UserAgent = method, target, host, userAgent
-		line := accesslog.AppendText(nil, entry)
+		line := accesslog.Appender(accesslog.Text)(nil, entry)
 		if !quoted.Match(line) {
 			t.Errorf("line %q", line)
 		}
@@ -126,7 +126,7 @@ func FuzzFormats(f *testing.F) {
 				t.Errorf("byte %#x in %q", c, line)
 			}
 		}
-		object := accesslog.AppendJSON(nil, entry)
+		object := accesslog.Appender(accesslog.JSON)(nil, entry)
 		if bytes.IndexByte(object, '\n') != len(object)-1 || !utf8.Valid(object) {
 			t.Errorf("object %q", object)
 		}
