@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,57 +11,66 @@ import (
 	"time"
 )
 
-// mallocs and allocated are the counters of lbserver's metrics.
+// Counters of lbserver's metrics.
 const (
 	mallocs   = "go_memstats_mallocs_total"
 	allocated = "go_memstats_alloc_bytes_total"
+	requests  = "alb_requests_total"
 )
 
-// allocationsStage counts what lbserver allocates under load. What reading the counters and health checks allocate in the
-// same time without load is taken off.
+// allocationsStage counts what lbserver allocates while a load runs, once its connections are open. What reading the
+// counters and health checks allocate in the same time without load is taken off.
 type allocationsStage struct{ webStage }
 
 func (s *allocationsStage) measure(ctx context.Context, entrant, load string) (values, error) {
 	proxy, of := s.proxies[entrant], s.loads[load]
-	if _, err := s.runLoad(ctx, proxy, of, warmUp); err != nil {
-		return nil, err
-	}
-	quiet, err := s.counted(ctx, proxy, func() error {
-		select {
-		case <-time.After(s.plan.duration()):
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	quiet, err := s.counted(ctx, proxy)
 	if err != nil {
 		return nil, err
 	}
-	var requests float64
-	busy, err := s.counted(ctx, proxy, func() error {
-		seen, err := s.runLoad(ctx, proxy, of, s.plan.duration())
-		requests = float64(seen.Requests)
-		return err
-	})
+	ended := make(chan error, 1)
+	running, cancel := context.WithCancel(ctx)
+	go func() {
+		_, err := s.runLoad(running, proxy, of, warmUp+s.plan.duration()+coolDown)
+		ended <- err
+	}()
+	busy, err := s.countedLater(ctx, proxy)
+	if err != nil {
+		cancel()
+	}
+	err = errors.Join(err, <-ended)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
+	answered := busy[requests] - quiet[requests]
 	return values{
-		allocationsEach:   max(busy[mallocs]-quiet[mallocs], 0) / requests,
-		allocatedBytesPer: max(busy[allocated]-quiet[allocated], 0) / requests,
+		allocationsEach:   max(busy[mallocs]-quiet[mallocs], 0) / answered,
+		allocatedBytesPer: max(busy[allocated]-quiet[allocated], 0) / answered,
 	}, nil
 }
 
-// counted is by how much the counters rise while something is done.
-func (s *allocationsStage) counted(ctx context.Context, of *proxy, do func() error) (map[string]float64, error) {
-	before, err := scrape(ctx, of.balancer.operations, mallocs, allocated)
+// coolDown is how much longer than it is measured the load runs, so that none of it ends meanwhile.
+const coolDown = time.Second
+
+// countedLater is counted once the load has run for a while.
+func (s *allocationsStage) countedLater(ctx context.Context, of *proxy) (map[string]float64, error) {
+	if err := pause(ctx, warmUp); err != nil {
+		return nil, err
+	}
+	return s.counted(ctx, of)
+}
+
+// counted is by how much the counters rise in the time of a measurement.
+func (s *allocationsStage) counted(ctx context.Context, of *proxy) (map[string]float64, error) {
+	before, err := scrape(ctx, of.balancer.operations, mallocs, allocated, requests)
 	if err != nil {
 		return nil, err
 	}
-	if err := do(); err != nil {
+	if err := pause(ctx, s.plan.duration()); err != nil {
 		return nil, err
 	}
-	after, err := scrape(ctx, of.balancer.operations, mallocs, allocated)
+	after, err := scrape(ctx, of.balancer.operations, mallocs, allocated, requests)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +80,7 @@ func (s *allocationsStage) counted(ctx context.Context, of *proxy, do func() err
 	return after, nil
 }
 
-// scrape reads some of lbserver's metrics.
+// scrape reads some of lbserver's metrics, each summed over its labels.
 func scrape(ctx context.Context, operations string, names ...string) (map[string]float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, operations+"/metrics", http.NoBody)
 	if err != nil {
@@ -85,9 +95,10 @@ func scrape(ctx context.Context, operations string, names ...string) (map[string
 	all := map[string]float64{}
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		name, text, _ := strings.Cut(lines.Text(), " ")
+		series, text, _ := strings.Cut(lines.Text(), " ")
+		name, _, _ := strings.Cut(series, "{")
 		if value, err := strconv.ParseFloat(text, 64); err == nil {
-			all[name] = value
+			all[name] += value
 		}
 	}
 	found := map[string]float64{}
@@ -106,9 +117,9 @@ func allocationsRow(chosen *plan) *row {
 	return &row{
 		name:  "allocations",
 		title: "Allocations",
-		how: "What the Go runtime counts during a run, by lbserver's own metrics, less what it counts in as long a time without load, divided " +
-			"by the requests. The Set-Cookie line of each server is made anew once a second, and health checks go on: anything below 0.005 " +
-			"is none.",
+		how: "What the Go runtime counts while the load runs, its connections open, by lbserver's own metrics, less what it counts in as " +
+			"long a time without load, divided by the requests. The Set-Cookie line of each server is made anew once a second, and " +
+			"health checks go on: anything below 0.005 is none.",
 		entrants: taking(chosen.proxies, "lbserver"),
 		loads:    names,
 		metrics:  []metric{allocationsEach, allocatedBytesPer},
