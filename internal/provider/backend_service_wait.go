@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
 // healthyServers is the range of wait_for_healthy. The API's quota bounds what a group can have; this only catches slips.
@@ -40,7 +41,11 @@ func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan backendS
 		return r.api.ServerHealth(ctx, id)
 	})
 	if err != nil {
-		diags.AddAttributeError(path.Root("wait_for_healthy"), "Too few healthy servers", fmt.Sprintf(
+		summary := "Too few healthy servers"
+		if _, unknown := errors.AsType[*healthUnknownError](err); unknown {
+			summary = "Health of the servers not known"
+		}
+		diags.AddAttributeError(path.Root("wait_for_healthy"), summary, fmt.Sprintf(
 			"Backend service %q (%s) is as the plan wants it, but %s\n\n%s", plan.Name.ValueString(), id, stopped(err.Error()), after))
 	}
 	return err == nil
@@ -77,6 +82,17 @@ func (e *tooFewHealthyError) Error() string {
 // Unwrap gives what ended the wait.
 func (e *tooFewHealthyError) Unwrap() error { return e.because }
 
+// healthUnknownError says why the health of servers could not be read.
+type healthUnknownError struct{ because error }
+
+// Error implements error.
+func (e *healthUnknownError) Error() string {
+	return "the health of its servers is not known: " + e.because.Error()
+}
+
+// Unwrap gives the reason.
+func (e *healthUnknownError) Unwrap() error { return e.because }
+
 func describeHealth(server lbapi.ServerHealth) string {
 	text := fmt.Sprintf("%s is %s", net.JoinHostPort(server.Address, strconv.Itoa(server.Port)), server.Status)
 	if server.InstanceID != "" {
@@ -89,24 +105,30 @@ func describeHealth(server lbapi.ServerHealth) string {
 }
 
 // untilHealthy looks at servers until as many as wanted are healthy; the error at the end of the context tells what was seen
-// last.
+// last. An API that does not answer for a while is waited for as well.
 func untilHealthy(ctx context.Context, want int, look func(context.Context) ([]lbapi.ServerHealth, error)) error {
 	tick := time.NewTicker(healthPause)
 	defer tick.Stop()
 	var last []lbapi.ServerHealth
+	var unknown error // why the last look failed
 	for {
 		servers, err := look(ctx)
 		switch {
-		case err != nil && ctx.Err() == nil:
-			return fmt.Errorf("the health of its servers is not known: %w", err)
 		case err == nil && countHealthy(servers) >= want:
 			return nil
 		case err == nil:
-			last = servers
+			last, unknown = servers, nil
+		case ctx.Err() == nil:
+			if unknown = err; !client.IsTransient(err) {
+				return &healthUnknownError{err}
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			if unknown != nil {
+				return &healthUnknownError{unknown}
+			}
 			return &tooFewHealthyError{want: want, servers: last, because: ctx.Err()}
 		}
 	}
@@ -114,7 +136,7 @@ func untilHealthy(ctx context.Context, want int, look func(context.Context) ([]l
 
 // validateWait refuses a wait that could only be in vain.
 func (m backendServiceModel) validateWait(check healthCheckModel, checkKnown bool, diags *diag.Diagnostics) {
-	if m.WaitForHealthy.IsNull() {
+	if !given(m.WaitForHealthy) {
 		return
 	}
 	at := path.Root("wait_for_healthy")

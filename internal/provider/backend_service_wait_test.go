@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
 func TestAWaitForServersEndsWithTheContextAndTellsWhatItSawLast(t *testing.T) {
@@ -47,6 +49,28 @@ func TestAWaitForMoreServersThanThereAreSaysSo(t *testing.T) {
 		if strings.Contains(err.Error(), hint) != says {
 			t.Errorf("of one server %d were wanted: the hint is wanted: %t; got\n%s", want, says, err)
 		}
+	}
+}
+
+func TestAWaitForServersOutlivesAnAPIThatIsAwayForAWhile(t *testing.T) {
+	away := &client.CallError{Operation: "read", Err: syscall.ECONNREFUSED}
+	looks := 0
+	look := func(context.Context) ([]lbapi.ServerHealth, error) {
+		if looks++; looks < 3 {
+			return nil, away
+		}
+		return []lbapi.ServerHealth{{Address: "10.0.0.1", Port: 80, Status: lbapi.Healthy}}, nil
+	}
+	if err := untilHealthy(t.Context(), 1, look); err != nil {
+		t.Error(err)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	looks = -1000
+	err := untilHealthy(ctx, 1, look)
+	if _, unknown := errors.AsType[*healthUnknownError](err); !unknown || !errors.Is(err, away) {
+		t.Errorf("got %v, want that the health is not known, and why", err)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 type connection struct {
 	*client.Client
 	defaultLoadBalancerID string // the provider's load_balancer_id, or empty
+	defaultUnknown        bool   // the provider's is one that this apply makes; only while planning
 
 	members  membership
 	judging  *judgement

@@ -163,11 +163,11 @@ func (d *objectDataSource[O, M]) Read(ctx context.Context, req datasource.ReadRe
 func (d *objectDataSource[O, M]) byID(ctx context.Context, wanted search, diags *diag.Diagnostics) (object O, ok bool) {
 	object, err := d.kind.read(d.api.Client, ctx, wanted.id.ValueString())
 	if client.IsNotFound(err) {
-		diags.AddAttributeError(path.Root("id"), "No such "+d.word, capitalized(err.Error())+".")
+		diags.AddAttributeError(path.Root("id"), "No such "+d.word, stopped(capitalized(err.Error())))
 		return object, false
 	}
 	if err != nil {
-		diags.AddError(capitalized(d.word)+" not read", capitalized(err.Error())+".")
+		diags.AddError(capitalized(d.word)+" not read", stopped(capitalized(err.Error())))
 		return object, false
 	}
 	return object, true
@@ -185,7 +185,7 @@ func (d *objectDataSource[O, M]) byName(ctx context.Context, wanted search, diag
 	objects, err := d.list(d.api.Client, ctx, filters...)
 	switch {
 	case err != nil:
-		diags.AddError(capitalized(d.plural)+" not listed", capitalized(err.Error())+".")
+		diags.AddError(capitalized(d.plural)+" not listed", stopped(capitalized(err.Error())))
 	case len(objects) == 1:
 		return objects[0], true
 	case len(objects) == 0:

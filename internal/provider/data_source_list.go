@@ -87,7 +87,7 @@ func (d *listDataSource[O, M]) Read(ctx context.Context, req datasource.ReadRequ
 	}
 	objects, err := d.list(d.api.Client, ctx, filters...)
 	if err != nil {
-		resp.Diagnostics.AddError(capitalized(d.plural)+" not listed", capitalized(err.Error())+".")
+		resp.Diagnostics.AddError(capitalized(d.plural)+" not listed", stopped(capitalized(err.Error())))
 		return
 	}
 	models := make([]M, len(objects))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
@@ -92,6 +94,42 @@ func TestTheGettingStartedGuideIsTrue(t *testing.T) {
 	}
 	if shown == "" || !inWords(shown).MatchString(mistaken.Output()) {
 		t.Errorf("the guide shows %q, and Terraform says\n%s", shown, mistaken.Output())
+	}
+}
+
+func TestTheMocksOfTheTestingGuideAreTaken(t *testing.T) {
+	acctest.SkipBelow(t, tfversion.Version1_7_0) // which has mock_provider
+	t.Parallel()
+	mocks := ""
+	for _, block := range blocksIn(t, "../../templates/guides/testing-modules.md", "terraform") {
+		if strings.HasPrefix(block, "mock_provider") {
+			mocks = block
+		}
+	}
+	w := acctest.NewWorkspace(t, acctest.BuildProvider(t), `
+resource "alb_server_group" "web" {
+  name    = "web"
+  servers = { a = { address = "10.0.0.1" } }
+}
+
+resource "alb_backend_service" "web" {
+  name            = "web"
+  protocol        = "http"
+  port            = 80
+  server_group_id = alb_server_group.web.id
+}
+
+resource "alb_listener" "web" {
+  name               = "web"
+  load_balancer_id   = alb_server_group.web.load_balancer_id
+  protocol           = "http"
+  port               = 80
+  backend_service_id = alb_backend_service.web.id
+}
+`)
+	write(t, filepath.Join(w.Dir, "main.tftest.hcl"), mocks+"\nrun \"applies\" {}\n")
+	if output := w.Run(t, "test"); mocks == "" || !strings.Contains(output, "1 passed, 0 failed") {
+		t.Errorf("with %q:\n%s", mocks, output)
 	}
 }
 

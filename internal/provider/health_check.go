@@ -60,17 +60,17 @@ func (m healthCheckModel) dependedOn(string) (string, bool) {
 	return string(protocol), known
 }
 
-// gives reports whether a configuration gives a field that only some checks have.
+// gives reports whether a configuration certainly gives a field that only some checks have.
 func (m healthCheckModel) gives(attribute string) bool {
 	switch attribute {
 	case "health_check.http_version":
-		return !m.HTTPVersion.IsNull()
+		return given(m.HTTPVersion)
 	case "health_check.domain":
-		return !m.Domain.IsNull()
+		return given(m.Domain)
 	case "health_check.path":
-		return !m.Path.IsNull()
+		return given(m.Path)
 	case "health_check.codes":
-		return !m.Codes.IsNull()
+		return given(m.Codes)
 	default:
 		return false
 	}
@@ -86,21 +86,21 @@ func (m healthCheckModel) withDefaults(ctx context.Context, diags *diag.Diagnost
 		standard.HTTPVersion, standard.Path, standard.Codes = types.StringUnknown(), types.StringUnknown(), types.SetUnknown(types.StringType)
 	}
 	return healthCheckModel{
-		Enabled:            given(m.Enabled, standard.Enabled),
-		Protocol:           given(m.Protocol, standard.Protocol),
-		Port:               given(m.Port, standard.Port),
-		Interval:           given(m.Interval, standard.Interval),
-		Timeout:            given(m.Timeout, standard.Timeout),
-		HealthyThreshold:   given(m.HealthyThreshold, standard.HealthyThreshold),
-		UnhealthyThreshold: given(m.UnhealthyThreshold, standard.UnhealthyThreshold),
-		HTTPVersion:        given(m.HTTPVersion, standard.HTTPVersion),
-		Path:               given(m.Path, standard.Path),
+		Enabled:            orStandard(m.Enabled, standard.Enabled),
+		Protocol:           orStandard(m.Protocol, standard.Protocol),
+		Port:               orStandard(m.Port, standard.Port),
+		Interval:           orStandard(m.Interval, standard.Interval),
+		Timeout:            orStandard(m.Timeout, standard.Timeout),
+		HealthyThreshold:   orStandard(m.HealthyThreshold, standard.HealthyThreshold),
+		UnhealthyThreshold: orStandard(m.UnhealthyThreshold, standard.UnhealthyThreshold),
+		HTTPVersion:        orStandard(m.HTTPVersion, standard.HTTPVersion),
+		Path:               orStandard(m.Path, standard.Path),
 		Domain:             m.Domain,
-		Codes:              given(m.Codes, standard.Codes),
+		Codes:              orStandard(m.Codes, standard.Codes),
 	}
 }
 
-func given[T attr.Value](configured, standard T) T {
+func orStandard[T attr.Value](configured, standard T) T {
 	if configured.IsNull() {
 		return standard
 	}

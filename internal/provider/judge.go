@@ -17,7 +17,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// judgeTimeout bounds one question to the API for the sake of a warning.
+// judgeTimeout bounds one question to the API for the sake of a judgement while planning.
 const judgeTimeout = 5 * time.Second
 
 // judgement is what is remembered, for one walk over the resources, to judge plans by what the API shows while they are made.
@@ -110,7 +110,7 @@ func (r *serverResource) judge(ctx context.Context, req resource.ModifyPlanReque
 	r.api.judgeServer(ctx, does, before, after, &resp.Diagnostics)
 }
 
-// ask puts a question to the API for the sake of a warning; false where there is no answer.
+// ask puts a question to the API for the sake of a judgement while planning; false where there is no answer.
 func ask[T any](ctx context.Context, c *connection, question func(context.Context) (T, error)) (answer T, ok bool) {
 	if c.judging.silent.Load() {
 		return answer, false

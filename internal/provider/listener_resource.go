@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
@@ -134,11 +133,11 @@ func (r *listenerResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if resp.Diagnostics.HasError() || !ok || plan.BackendServiceID.IsUnknown() || unchanged {
 		return
 	}
-	backendService, err := r.api.BackendService(ctx, plan.BackendServiceID.ValueString())
-	if err != nil {
-		// Not a reason to refuse a plan: the API judges the same at apply.
-		tflog.Debug(ctx, "Left the protocol to the API: the backend service could not be read", map[string]any{"error": err.Error()})
-		return
+	backendService, ok := ask(ctx, r.api, func(ctx context.Context) (lbapi.BackendService, error) {
+		return r.api.BackendService(ctx, plan.BackendServiceID.ValueString())
+	})
+	if !ok {
+		return // the API judges the same at apply
 	}
 	if reason := lbapi.ProtocolMismatch(lbapi.Terraform, protocol, backendService.Protocol); reason != "" {
 		resp.Diagnostics.AddAttributeError(path.Root("backend_service_id"), "Invalid combination",

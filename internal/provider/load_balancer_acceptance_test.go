@@ -56,6 +56,94 @@ resource "alb_listener" "web" {
 `, lines, servers, port))
 }
 
+func TestAnotherSpellingOfALoadBalancersAddressChangesNothing(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	balancer := func(address string) string {
+		return lb.Configuration("resource \"alb_load_balancer\" \"own\" {\n  name = \"own\"\n  address = \"" + address + "\"\n}\n")
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: balancer(secondAddress)},
+		resource.TestStep{Config: balancer("::ffff:" + secondAddress), ConfigPlanChecks: updates("alb_load_balancer.own")},
+		resource.TestStep{Config: balancer("::ffff:" + secondAddress), PlanOnly: true},
+		resource.TestStep{Config: balancer("127.0.0.3"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction("alb_load_balancer.own", plancheck.ResourceActionDestroyBeforeCreate),
+		}}},
+	)
+}
+
+// What a plan says of the load balancer holds when the same apply makes another one first.
+func TestAPlannedPlaceHoldsWhenTheApplyMakesAnotherLoadBalancer(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	first := firstLoadBalancer(t, lb)
+	configuration := lb.Configuration(`
+resource "alb_load_balancer" "edge" {
+  name = "edge"
+}
+
+resource "alb_server_group" "web" {
+  name       = "web"
+  depends_on = [alb_load_balancer.edge]
+}
+`)
+	acctest.Run(t,
+		resource.TestStep{Config: configuration, ConfigStateChecks: []statecheck.StateCheck{
+			statecheck.ExpectKnownValue("alb_server_group.web", tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(first)),
+		}},
+		resource.TestStep{Config: configuration, PlanOnly: true},
+	)
+}
+
+// A provider may be given the load balancer that another one makes in the same configuration.
+func TestAProvidersLoadBalancerMayBeOneThatTheApplyMakes(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	accessKey, secretKey := lb.Server.Credentials()
+	configuration := func(lines string) string {
+		return lb.Configuration(fmt.Sprintf(`
+resource "alb_load_balancer" "edge" {
+  name = "edge"
+  %s
+  lifecycle {
+    create_before_destroy = true # what is on it moves first
+  }
+}
+
+provider "alb" {
+  alias            = "edge"
+  endpoint         = %q
+  region           = %q
+  access_key       = %q
+  secret_key       = %q
+  load_balancer_id = alb_load_balancer.edge.id
+}
+
+resource "alb_server_group" "web" {
+  provider = alb.edge
+  name     = "web"
+}
+`, lines, lb.Endpoint(), lb.Region(), accessKey, secretKey))
+	}
+	there := func(state *terraform.State) error {
+		resources := state.RootModule().Resources
+		if is, want := resources["alb_server_group.web"].Primary.Attributes["load_balancer_id"], resources["alb_load_balancer.edge"].Primary.ID; is != want {
+			return fmt.Errorf("the server group is on %q, want %q", is, want)
+		}
+		return nil
+	}
+	replaced := plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate)
+	acctest.Run(t,
+		resource.TestStep{Config: configuration(""), Check: there},
+		resource.TestStep{Config: configuration(""), PlanOnly: true},
+		resource.TestStep{
+			Config: configuration("address = \"" + secondAddress + "\""), Check: there,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{replaced}},
+		},
+		resource.TestStep{Config: configuration("address = \"" + secondAddress + "\""), PlanOnly: true},
+	)
+}
+
 func TestALoadBalancerTakesTrafficOnItsOwnAddress(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)

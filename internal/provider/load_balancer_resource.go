@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -54,7 +55,9 @@ func (m *loadBalancerAttributes) read(ctx context.Context, balancer lbapi.LoadBa
 	m.ID = types.StringValue(balancer.ID)
 	m.Name = types.StringValue(balancer.Name)
 	m.Description = types.StringValue(balancer.Description)
-	m.Address = types.StringValue(balancer.PrivateIP.Address)
+	if addressHost(m.Address.ValueString()) != addressHost(balancer.PrivateIP.Address) {
+		m.Address = types.StringValue(balancer.PrivateIP.Address) // else it stays as it is written
+	}
 	m.SubnetID = textOrNull(balancer.SubnetID)
 	zones, problems := types.SetValueFrom(ctx, types.StringType, append([]string{}, balancer.Zones...))
 	diags.Append(problems...)
@@ -64,7 +67,7 @@ func (m *loadBalancerAttributes) read(ctx context.Context, balancer lbapi.LoadBa
 
 // replaces reports whether a plan makes another load balancer of the one in the state, by the attributes that cannot change.
 func (m loadBalancerModel) replaces(before loadBalancerModel) bool {
-	return !m.Address.Equal(before.Address) || !m.SubnetID.Equal(before.SubnetID) || !m.AvailabilityZones.Equal(before.AvailabilityZones)
+	return addressHost(m.Address.ValueString()) != addressHost(before.Address.ValueString()) || !m.SubnetID.Equal(before.SubnetID) || !m.AvailabilityZones.Equal(before.AvailabilityZones)
 }
 
 // Metadata names the resource type.
@@ -85,7 +88,7 @@ func (r *loadBalancerResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				Computed:   true,
 				Validators: []validator.String{stringRule{lbapi.AddressRule, lbapi.InvalidAddress}},
 				PlanModifiers: []planmodifier.String{
-					stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplaceIfConfigured(),
+					stringplanmodifier.UseStateForUnknown(), replaceUnlessSameAddress(),
 				},
 			},
 			"subnet_id": schema.StringAttribute{
@@ -104,19 +107,32 @@ func (r *loadBalancerResource) Schema(ctx context.Context, _ resource.SchemaRequ
 				ElementType: types.StringType,
 				Optional:    true,
 				Computed:    true,
+				Validators:  []validator.Set{zonesRule()},
 				PlanModifiers: []planmodifier.Set{
 					setplanmodifier.UseStateForUnknown(), setplanmodifier.RequiresReplaceIfConfigured(),
 				},
 			},
 			"deletion_protection": schema.BoolAttribute{
 				MarkdownDescription: "Whether the load balancer is kept from being deleted, by Terraform or anybody else; default `false`. " +
-					"While it is on, a plan that deletes or replaces the load balancer fails.",
+					"While it is on, a plan that deletes or replaces the load balancer fails. That a `-replace` or `terraform taint` wants a " +
+					"replacement, Terraform tells no provider: such an apply fails only when all that is on the load balancer is gone. " +
+					"`prevent_destroy` in the `lifecycle` block refuses those as well.",
 				Optional: true,
 				Computed: true,
 				Default:  booldefault.StaticBool(false),
 			},
 		}),
 	}
+}
+
+// zonesRule refuses a zone without a name, which null is in a set.
+func zonesRule() elementsRule {
+	return elementsRule{"none of them empty", func(zones []string) string {
+		if slices.Contains(zones, "") {
+			return "must not hold an empty or null zone"
+		}
+		return ""
+	}}
 }
 
 // ModifyPlan refuses to delete or replace what is protected: at apply it would be too late, since what is on the load
@@ -155,6 +171,8 @@ func (r *loadBalancerResource) Create(ctx context.Context, req resource.CreateRe
 	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
+	// Resources that name none were planned on the one that was there before.
+	_, _ = r.api.loadBalancers(ctx)
 	spec := lbapi.CreateLoadBalancer{
 		Name:             plan.Name.ValueStringPointer(),
 		Description:      plan.Description.ValueStringPointer(),

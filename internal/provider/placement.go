@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -32,19 +33,36 @@ func (r *placedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &prior)...)
 	}
 	standard := r.api.defaultLoadBalancerID
-	if resp.Diagnostics.HasError() || !configured.IsNull() || exists && (standard == "" || standard == prior.ValueString()) {
-		return // what the resource says itself, or where it already is
+	if resp.Diagnostics.HasError() || !configured.IsNull() {
+		return // what the resource says itself
+	}
+	if r.api.defaultUnknown {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, types.StringUnknown())...)
+		if exists {
+			resp.RequiresReplace = append(resp.RequiresReplace, at) // a new load balancer is not the one that it is on
+		}
+		return
+	}
+	if exists && (standard == "" || standard == prior.ValueString()) {
+		return // where it already is
 	}
 	on, ok := r.api.place(ctx, at, &resp.Diagnostics)
 	if !ok {
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, on.ID)...)
-	if exists {
-		resp.RequiresReplace = append(resp.RequiresReplace, at)
+	if !exists {
+		return
+	}
+	resp.RequiresReplace = append(resp.RequiresReplace, at)
+	if !r.api.misled.Load() {
+		there := strconv.Quote(on.ID)
+		if on.Name != "" {
+			there = "that of " + describeObject(on.Name, on.ID)
+		}
 		resp.Diagnostics.AddAttributeWarning(at, "The "+r.ids.Of+" moves to the provider's load balancer", fmt.Sprintf(
-			"It is on load balancer %q, and \"load_balancer_id\" of the provider is that of %q (%s): the plan replaces it. To leave it where it "+
-				"is, correct the provider's, or set its own \"load_balancer_id\" to %[1]q.", prior.ValueString(), on.Name, on.ID))
+			"It is on load balancer %q, and \"load_balancer_id\" of the provider is %s: the plan replaces it. To leave it where it is, correct "+
+				"the provider's, or set its own \"load_balancer_id\" to %[1]q.", prior.ValueString(), there))
 	}
 }
 
@@ -70,13 +88,14 @@ func (c *connection) place(ctx context.Context, at path.Path, diags *diag.Diagno
 			return balancer, true
 		}
 	}
-	// The first resource that would be placed there says so for all of them.
+	// The first resource that would be placed there says so for all of them. For the others nothing else is planned: where the
+	// load balancer is gone only since the plan, Terraform would take that for a fault of the provider.
 	if !c.misled.Swap(true) {
 		diags.AddError("No such load balancer", fmt.Sprintf("\"load_balancer_id\" of the provider is %q, and region %q has no load balancer of "+
 			"that id. It has: %s. Correct it in the provider block or in %s.",
 			c.defaultLoadBalancerID, c.Region(), listLoadBalancers(balancers), environmentVariable("load_balancer_id")))
 	}
-	return on, false
+	return lbapi.LoadBalancer{ID: c.defaultLoadBalancerID}, true
 }
 
 // placedModel holds the attributes of every resource that is on a load balancer.

@@ -173,14 +173,16 @@ func (p *protocol) apply(kind string, before applied, config values) applied {
 	return applied{done.NewState, done.NewIdentity, done.Private}
 }
 
-// destroy deletes what is there.
-func (p *protocol) destroy(kind string, before applied) {
+// planDestruction plans to delete what is there.
+func (p *protocol) planDestruction(kind string, before applied) *tfprotov6.PlanResourceChangeResponse {
 	p.t.Helper()
 	nothing := dynamic(p.t, tftypes.NewValue(p.types[kind], nil))
-	done, err := p.server.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: kind, PriorState: before.state, PlannedState: nothing, Config: nothing, PlannedPrivate: before.private,
+	planned, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: kind, PriorState: before.state, ProposedNewState: nothing, Config: nothing,
+		PriorPrivate: before.private, PriorIdentity: before.identity,
 	})
-	p.good(err, done.Diagnostics)
+	p.good(err, nil)
+	return planned
 }
 
 // plan plans a configuration after what is there.

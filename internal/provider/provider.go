@@ -91,7 +91,7 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				MarkdownDescription: fmt.Sprintf("Longest time that one attempt of a call may take, as a duration such as `10s` or `1m30s`, "+
 					"above 0; default `%s`.", defaultRequestTimeout) + fromEnvironment("request_timeout"),
 				Optional:   true,
-				Validators: []validator.String{stringRule{"a duration such as \"30s\"", invalidDuration}},
+				Validators: []validator.String{durationRule()},
 			},
 			"max_retries": schema.Int64Attribute{
 				MarkdownDescription: describeRange("How often a call is sent again after a lost connection or an answer that asks to "+
@@ -132,7 +132,9 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", sentence("endpoint", err.Error()))
 		return
 	}
-	shared := &connection{Client: api, defaultLoadBalancerID: settings.loadBalancerID, judging: newJudgement()}
+	shared := &connection{
+		Client: api, defaultLoadBalancerID: settings.loadBalancerID, defaultUnknown: settings.loadBalancerUnknown, judging: newJudgement(),
+	}
 	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
 }
 

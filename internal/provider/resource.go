@@ -109,7 +109,7 @@ func idAttribute(kind string) schema.Attribute {
 
 func timeoutAttributes(ctx context.Context, kind, ofDeletion string) schema.Attribute {
 	text := func(operation, more string) string {
-		return fmt.Sprintf("Longest time to %s the %s, as a duration such as `30s` or `5m`; default `2m`.%s", operation, kind, more)
+		return fmt.Sprintf("Longest time to %s the %s, as a duration above 0 such as `30s` or `5m`; default `2m`.%s", operation, kind, more)
 	}
 	attribute := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, CreateDescription: text("create", ""),
@@ -118,6 +118,12 @@ func timeoutAttributes(ctx context.Context, kind, ofDeletion string) schema.Attr
 		Delete: true, DeleteDescription: text("delete", ofDeletion),
 	})
 	if nested, ok := attribute.(schema.SingleNestedAttribute); ok {
+		for name, of := range nested.Attributes {
+			if limit, ok := of.(schema.StringAttribute); ok {
+				limit.Validators = []validator.String{durationRule()} // the library's own takes 0, with which nothing can be done
+				nested.Attributes[name] = limit
+			}
+		}
 		nested.MarkdownDescription = "How long an operation may take, attempts that are made again included, before it ends with an error."
 		return nested
 	}

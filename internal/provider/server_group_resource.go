@@ -60,13 +60,13 @@ func (r *serverGroupResource) ModifyPlan(ctx context.Context, req resource.Modif
 	switch listed := len(state.Servers.Elements()); {
 	case plan.Servers.IsUnknown():
 	case !plan.Servers.IsNull():
-		r.api.members.list(plan.ID.ValueString(), &resp.Diagnostics)
+		r.api.members.list(plan.ID.ValueString(), named(plan.knownServers(ctx, &resp.Diagnostics)), &resp.Diagnostics)
 		if state.Servers.IsNull() {
 			r.warnOfUnlisted(ctx, plan, &resp.Diagnostics)
 		}
-	case listed > 0:
+	case listed > 0 && !plan.replaces(state):
 		resp.Diagnostics.AddAttributeWarning(path.Root("servers"), "Servers stay registered", fmt.Sprintf(
-			"Server group %q (%s) no longer lists its servers. The %d that it has stay in it and take traffic; alb_server resources can take "+
+			"Server group %q (%s) does not list its servers. The %d that it has stay in it and take traffic; alb_server resources can take "+
 				"them over by import. To remove them, write \"servers = {}\".", plan.Name.ValueString(), plan.ID.ValueString(), listed))
 	}
 }
@@ -100,7 +100,7 @@ func (r *serverGroupResource) Create(ctx context.Context, req resource.CreateReq
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, identityModel{plan.ID})...)
 	if !servers.IsNull() {
-		r.api.members.list(id, &resp.Diagnostics)
+		r.api.members.list(id, wanted, &resp.Diagnostics)
 		r.change(ctx, id, changeTo(wanted, nil), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
@@ -191,10 +191,7 @@ func (r *serverGroupResource) Delete(ctx context.Context, req resource.DeleteReq
 
 // list makes the servers of a group those that are wanted.
 func (r *serverGroupResource) list(ctx context.Context, groupID string, wanted map[string]server, diags *diag.Diagnostics) {
-	changing := r.api.members.changing(groupID)
-	changing.Lock()
-	defer changing.Unlock()
-	r.api.members.list(groupID, diags)
+	r.api.members.list(groupID, wanted, diags)
 	if diags.HasError() {
 		return
 	}

@@ -118,9 +118,9 @@ func (m serverModel) validate(name string, groupType lbapi.ServerGroupType, diag
 		func(attribute string) path.Path { return serverPath(name, attribute) },
 		func(attribute string) bool {
 			if attribute == lbapi.TermServerAddress.Attribute {
-				return !m.Address.IsNull()
+				return given(m.Address)
 			}
-			return !m.InstanceID.IsNull()
+			return given(m.InstanceID)
 		},
 		func(string) (string, bool) { return string(groupType), true })
 	needed, value := lbapi.TermServerAddress.Attribute, m.Address
@@ -134,7 +134,7 @@ func (m serverModel) validate(name string, groupType lbapi.ServerGroupType, diag
 }
 
 func (m serverModel) validateInstanceType(at path.Path, diags *diag.Diagnostics) {
-	if !m.InstanceType.IsNull() && m.InstanceID.IsNull() {
+	if given(m.InstanceType) && m.InstanceID.IsNull() {
 		diags.AddAttributeError(at, "Invalid combination",
 			fmt.Sprintf("Attribute \"%s\" says what an instance is, and the server has no \"instance_id\".", at))
 	}

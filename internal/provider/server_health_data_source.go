@@ -91,11 +91,11 @@ func (d *serverHealthDataSource) Read(ctx context.Context, req datasource.ReadRe
 	}
 	servers, err := d.api.ServerHealth(ctx, model.BackendServiceID.ValueString())
 	if client.IsNotFound(err) {
-		resp.Diagnostics.AddAttributeError(path.Root("backend_service_id"), "No such backend service", capitalized(err.Error())+".")
+		resp.Diagnostics.AddAttributeError(path.Root("backend_service_id"), "No such backend service", stopped(capitalized(err.Error())))
 		return
 	}
 	if err != nil {
-		resp.Diagnostics.AddError("Server health not read", capitalized(err.Error())+".")
+		resp.Diagnostics.AddError("Server health not read", stopped(capitalized(err.Error())))
 		return
 	}
 	model.Servers = make([]serverHealthEntry, len(servers))

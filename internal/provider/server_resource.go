@@ -174,7 +174,7 @@ func (r *serverResource) Update(ctx context.Context, req resource.UpdateRequest,
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
 
-// Delete deregisters the server, unless its group has begun to list its servers itself: then the group decides.
+// Delete deregisters the server.
 func (r *serverResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state serverResourceModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -187,12 +187,6 @@ func (r *serverResource) Delete(ctx context.Context, req resource.DeleteRequest,
 	defer cancel()
 
 	groupID, id := state.ServerGroupID.ValueString(), state.ID.ValueString()
-	changing := r.api.members.changing(groupID)
-	changing.RLock()
-	defer changing.RUnlock()
-	if r.api.members.isListed(groupID) {
-		return
-	}
 	err := r.api.DeregisterServers(ctx, groupID, []string{id})
 	if err == nil || client.IsNotFound(err) {
 		return

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
@@ -23,7 +22,8 @@ func (r *serverResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "One server of a server group, where the servers of a group are not all described in one place: they come from " +
 			"`for_each` over something else, or from several configurations. The group leaves its own `servers` out; one that lists them and " +
-			"has an `alb_server` as well is refused. A backend service with `wait_for_healthy` waits for servers that are registered " +
+			"has an `alb_server` as well is refused. To have a group list a server that was an `alb_server`, put a `removed` block with " +
+			"`destroy = false` in its place, so that the server stays in the group meanwhile. A backend service with `wait_for_healthy` waits for servers that are registered " +
 			"when it is made, so give it `depends_on` for its `alb_server` resources. A plan that takes the requests from a server warns of how " +
 			"many sessions were seen on it of late.",
 		Attributes: map[string]schema.Attribute{
@@ -37,11 +37,9 @@ func (r *serverResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 			"address": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("Address of the server, %s in the load balancer's network, for a group of `type` `%s`. Exactly one of "+
 					"`address` and `instance_id` is given. Another address replaces the server.", lbapi.AddressRule, lbapi.GroupOfAddresses),
-				Optional:   true,
-				Validators: []validator.String{stringRule{lbapi.AddressRule, lbapi.InvalidAddress}},
-				PlanModifiers: []planmodifier.String{replaceUnless("another way to write the same address", func(before, after string) bool {
-					return addressHost(before) == addressHost(after)
-				})},
+				Optional:      true,
+				Validators:    []validator.String{stringRule{lbapi.AddressRule, lbapi.InvalidAddress}},
+				PlanModifiers: []planmodifier.String{replaceUnlessSameAddress()},
 			},
 			"instance_id": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("Id of the instance that is the server, for a group of `type` `%s`. Another one replaces the server.",
@@ -75,6 +73,12 @@ func replaceUnless(description string, same func(before, after string) bool) pla
 		}, description, description)
 }
 
+func replaceUnlessSameAddress() planmodifier.String {
+	return replaceUnless("another way to write the same address", func(before, after string) bool {
+		return addressHost(before) == addressHost(after)
+	})
+}
+
 // IdentitySchema describes by what Terraform knows the server, whatever its address in a configuration.
 func (r *serverResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
@@ -96,11 +100,18 @@ func (r *serverResource) ValidateConfig(ctx context.Context, req resource.Valida
 	config.validateInstanceType(path.Root("instance_type"), &resp.Diagnostics)
 }
 
-// ModifyPlan refuses a server of a group that lists its servers itself, and one that is named in another way than those of its
-// group, as far as the group is known.
+// ModifyPlan refuses a server of a group that lists its servers itself, also where only the state has it still, and one that is
+// named in another way than those of its group, as far as the group is known.
 func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.judge(ctx, req, resp)
-	if req.Plan.Raw.IsNull() || r.api == nil {
+	if r.api == nil {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		var state serverResourceModel
+		if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); !resp.Diagnostics.HasError() {
+			r.api.members.leave(state.ServerGroupID.ValueString(), state.ID.ValueString(), state.server().identity(), &resp.Diagnostics)
+		}
 		return
 	}
 	var plan serverResourceModel
@@ -113,11 +124,7 @@ func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if !plan.ID.IsUnknown() {
 		return // it is in the group
 	}
-	groupType, err := r.api.groupType(ctx, groupID)
-	if err != nil {
-		// Not a reason to refuse a plan: the API judges the same at apply.
-		tflog.Debug(ctx, "Left the way of naming to the API: the server group could not be read", map[string]any{"error": err.Error()})
-		return
+	if groupType, ok := r.api.groupType(ctx, groupID); ok {
+		plan.reportMismatch(groupID, groupType, &resp.Diagnostics)
 	}
-	plan.reportMismatch(groupID, groupType, &resp.Diagnostics)
 }

@@ -22,6 +22,7 @@ var maxRetries = lbapi.Range{Min: 0, Max: 20, Default: 4}
 // settings is the provider's configuration, complete.
 type settings struct {
 	endpoint, region, accessKey, secretKey, loadBalancerID string
+	loadBalancerUnknown                                    bool // it is one that is not there yet
 	requestTimeout                                         time.Duration
 	maxRetries                                             int
 }
@@ -35,9 +36,11 @@ func readSettings(model providerModel, diags *diag.Diagnostics) settings {
 		region:         read.text("region", model.Region, model.Region.ValueString(), required),
 		accessKey:      read.text("access_key", model.AccessKey, model.AccessKey.ValueString(), required),
 		secretKey:      read.text("secret_key", model.SecretKey, model.SecretKey.ValueString(), required),
-		loadBalancerID: read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional),
 		requestTimeout: defaultRequestTimeout,
 		maxRetries:     int(maxRetries.Default),
+	}
+	if s.loadBalancerUnknown = model.LoadBalancerID.IsUnknown(); !s.loadBalancerUnknown {
+		s.loadBalancerID = read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional)
 	}
 	if s.endpoint != "" {
 		read.judge("endpoint", invalidEndpoint(s.endpoint))
@@ -84,7 +87,7 @@ func (r settingsReader) text(attribute string, configured attr.Value, value stri
 	case configured.IsUnknown():
 		r.diags.AddAttributeError(path.Root(attribute), "Unknown "+attribute,
 			fmt.Sprintf("Attribute %q of the provider is not known before other resources are applied. Give it a value that is known "+
-				"at plan, set %s, or apply those resources first with -target.", attribute, variable))
+				"at plan, leave it out and set %s, or apply those resources first with -target.", attribute, variable))
 		return ""
 	case configured.IsNull():
 		value = os.Getenv(variable)
@@ -109,6 +112,10 @@ func invalidEndpoint(text string) string {
 		return err.Error()
 	}
 	return ""
+}
+
+func durationRule() stringRule {
+	return stringRule{"a duration above 0 such as \"30s\"", invalidDuration}
 }
 
 func invalidDuration(text string) string {

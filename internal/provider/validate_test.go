@@ -105,6 +105,14 @@ func invalidConfigurations() map[string]invalid {
 		"check_no_codes": {"backend_service", goodBackend + "health_check = { protocol = \"http\", codes = [] }", []string{
 			`Attribute "health_check.codes" must have at least one entry.`,
 		}},
+		"no_time": {"server", ownServerOfAGroup + "address = \"10.0.0.1\"\ntimeouts = { create = \"0s\", read = \"-1s\", delete = \"soon\", update = \"1m\" }", []string{
+			`Attribute "timeouts.create" must be a duration above 0 such as "30s" or "1m30s", got "0s".`,
+			`Attribute "timeouts.delete" must be a duration above 0 such as "30s" or "1m30s", got "soon".`,
+			`Attribute "timeouts.read" must be a duration above 0 such as "30s" or "1m30s", got "-1s".`,
+		}},
+		"a_zone_of_null": {"load_balancer", "name = \"web\"\navailability_zones = [\"a\", null]", []string{
+			`Attribute "availability_zones" must not hold an empty or null zone.`,
+		}},
 		"backend_words_and_numbers": {"backend_service", "name = \"a b\"\ndescription = \"" + strings.Repeat("x", 257) + "\"\nprotocol = \"https\"\nport = 0\nscheduler = \"random\"", []string{
 			`Attribute "description" must be up to 256 characters, got 257.`,
 			`Attribute "name" must be 1 to 32 letters (Chinese included), digits, "_" or "-"; "a b" has ' '.`,
@@ -244,6 +252,30 @@ resource "alb_server" "address" {
 }
 resource "alb_server" "instance" {
   server_group_id = var.word
+  instance_id     = var.word
+  instance_type   = var.word
+}
+
+# Each of these is right where the variable is null, the default of many a module's.
+resource "alb_backend_service" "maybe" {
+  name             = "web"
+  protocol         = "http"
+  port             = 80
+  wait_for_healthy = var.number
+  health_check     = { http_version = var.word, path = var.word, domain = var.word, codes = var.headers }
+}
+resource "alb_server_group" "maybe" {
+  name    = "web"
+  servers = { a = { address = "10.0.0.1", instance_id = var.word, instance_type = var.word } }
+}
+resource "alb_server_group" "maybe_instances" {
+  name    = "web"
+  type    = "instance"
+  servers = { a = { address = var.word, instance_id = "vm-1" } }
+}
+resource "alb_server" "maybe" {
+  server_group_id = "tg-a2b3c4d5e6"
+  address         = "10.0.0.1"
   instance_id     = var.word
   instance_type   = var.word
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -108,6 +109,10 @@ func (r elementsRule) ValidateSet(_ context.Context, req validator.SetRequest, r
 	}
 	addViolation(&resp.Diagnostics, req.Path, r.invalid(known))
 }
+
+// given reports whether a configuration certainly gives a value. A variable is unknown while a module is validated, and may
+// turn out to be null.
+func given(value attr.Value) bool { return !value.IsNull() && !value.IsUnknown() }
 
 func addViolation(diags *diag.Diagnostics, at path.Path, reason string) {
 	if reason != "" {

@@ -53,7 +53,7 @@ func do[R any](ctx context.Context, c *Client, r request) (R, error) {
 		c.unusable.Store(false)
 		return call.result, nil
 	}
-	failure := call.failed(err)
+	failure := call.failed(err, over(ctx))
 	if IsUnusable(failure) {
 		c.unusable.Store(true)
 	}
@@ -264,12 +264,12 @@ func (c *call[R]) log(ctx context.Context, resp *http.Response, err error) {
 	c.client.config.Log(ctx, attempt)
 }
 
-func (c *call[R]) failed(err error) *CallError {
+func (c *call[R]) failed(err error, over bool) *CallError {
 	address, _, _ := strings.Cut(c.url, "?")
 	failure := &CallError{
 		Operation: c.operation, Method: c.method, URL: address, Attempts: c.attempt, Err: cause(err),
 	}
-	failure.Advice = c.client.advice(failure.Err, c.answeredAt)
+	failure.Advice = c.client.advice(failure.Err, c.answeredAt, over)
 	if c.asked > longestWait {
 		failure.Advice = fmt.Sprintf("the API asks to be left alone for %s: try again after that", c.asked)
 	}

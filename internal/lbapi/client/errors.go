@@ -112,6 +112,13 @@ func IsUnusable(err error) bool {
 	return !refused || refusal.Status == lbapi.Unauthenticated || repeatable(refusal)
 }
 
+// IsTransient reports whether the same call may succeed later: nobody answered at the endpoint, or the answer asks to come
+// back.
+func IsTransient(err error) bool {
+	failure, ok := errors.AsType[*CallError](err)
+	return ok && repeatable(failure.Err)
+}
+
 func hasStatus(err error, status lbapi.ErrorStatus) bool {
 	refusal, ok := errors.AsType[*lbapi.Error](err)
 	return ok && refusal.Status == status && refusal.Code == status.HTTPStatus()
@@ -154,8 +161,9 @@ func tlsAlertForHTTP(err error) bool {
 	return err != nil && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
 }
 
-// advice says what the reader of an error can check; answeredAt is the server's clock, if it told the time.
-func (c *Client) advice(err error, answeredAt time.Time) string {
+// advice says what the reader of an error can check; answeredAt is the server's clock, if it told the time, and over tells
+// that the caller's time is over.
+func (c *Client) advice(err error, answeredAt time.Time, over bool) string {
 	var (
 		refusal    *lbapi.Error
 		stranger   *NotAPIError
@@ -182,6 +190,9 @@ func (c *Client) advice(err error, answeredAt time.Time) string {
 			"(the environment variable SSL_CERT_FILE can name one)"
 	case errors.Is(err, context.Canceled):
 		return ""
+	case errors.As(err, &timeout) && timeout.Timeout() && over:
+		return fmt.Sprintf("the time for the whole operation was over before the answer came: is %q the right endpoint and reachable "+
+			"from here? A longer timeout of the operation gives a slow one more time", c.Endpoint())
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Sprintf("no answer within %s: is %q the right endpoint and reachable from here? "+
 			"A longer request timeout gives a slow one more time", c.config.RequestTimeout, c.Endpoint())

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -48,6 +49,18 @@ func TestOnlyTheAPICanSayThatAnObjectIsGone(t *testing.T) {
 				t.Errorf("IsNotFound = %t for %v", !test.want, err)
 			}
 		})
+	}
+}
+
+func TestACallWhoseOperationIsOutOfTimeSaysThat(t *testing.T) {
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer slow.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := newTestClient(t, slow.URL).Listener(ctx, "listener-1")
+	wantInError(t, err, "the time for the whole operation was over", "A longer timeout of the operation")
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "request timeout") {
+		t.Errorf("got %v", err)
 	}
 }
 

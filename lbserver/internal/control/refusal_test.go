@@ -203,7 +203,7 @@ func serverGroupCases() []refusalCase {
 		post("update without id", update, `{"targetUpdateSpecs":[{"weight":1}]}`, bad, "targetUpdateSpecs[0].targetId", "must be given"),
 		post("update twice", update, `{"targetUpdateSpecs":[{"targetId":"$SERVER","weight":1},{"targetId":"$SERVER","weight":2}]}`, bad, "targetUpdateSpecs[1].targetId", "a second time"),
 		post("update of the weight", update, `{"targetUpdateSpecs":[{"targetId":"$SERVER","weight":-1}]}`, bad, "targetUpdateSpecs[0].weight", "0 to 100"),
-		post("update onto another's port", update, `{"targetUpdateSpecs":[{"targetId":"$SERVER","port":81}]}`, conflict, "targetUpdateSpecs[0]", "10.0.0.1"),
+		post("update onto another's port", update, `{"targetUpdateSpecs":[{"targetId":"$SERVER","port":81}]}`, conflict, "targetUpdateSpecs[0].port", "10.0.0.1"),
 		post("update of the address", update, `{"targetUpdateSpecs":[{"targetId":"$SERVER","ipAddress":"10.0.0.2"}]}`, bad, "targetUpdateSpecs[0].ipAddress", "is not a field"),
 		post("empty update", update, `{"targetUpdateSpecs":[]}`, bad, "targetUpdateSpecs", "at least one"),
 		post("deregister an unknown one", deregister, `{"targetIds":["$SERVER","target-x"]}`, bad, "targetIds[1]", "has no server"),

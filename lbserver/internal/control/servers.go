@@ -56,7 +56,7 @@ func registerServers(c *call, change *change) (any, error) {
 	}
 	object := *group
 	object.Servers = slices.Concat(group.Servers, added)
-	if err := unique(&object, func(_, i int) string { return at(fieldRegister, i-len(group.Servers)) }); err != nil {
+	if err := unique(&object, func(before, i int) (string, int) { return at(fieldRegister, i-len(group.Servers)), before }); err != nil {
 		return nil, err
 	}
 	if used, quota := len(object.Servers), c.server.config.Quotas.Servers; used > quota {
@@ -179,11 +179,11 @@ func updateServers(c *call, change *change) (any, error) {
 	if err := invalid(bounded(details)...); err != nil {
 		return nil, err
 	}
-	if err := unique(&object, func(before, i int) string {
+	if err := unique(&object, func(before, i int) (string, int) {
 		if update, changed := changedBy[i]; changed {
-			return at(fieldUpdate, update)
+			return at(fieldUpdate, update) + ".port", before
 		}
-		return at(fieldUpdate, changedBy[before])
+		return at(fieldUpdate, changedBy[before]) + ".port", i
 	}); err != nil {
 		return nil, err
 	}
@@ -225,17 +225,18 @@ func places(group *lbapi.ServerGroup, ids []string, field func(int) string) ([]i
 }
 
 // unique refuses a group in which two servers have the same address or
-// instance and the same port. field names what of the call put them there, for
-// their two places in the group.
-func unique(group *lbapi.ServerGroup, field func(before, i int) string) error {
+// instance and the same port. blame names, for their two places in the group,
+// the field of the call that put one there, and the place of the other.
+func unique(group *lbapi.ServerGroup, blame func(before, i int) (field string, holder int)) error {
 	first := map[string]int{}
 	var details []lbapi.Detail
 	for i := range group.Servers {
 		server := &group.Servers[i]
 		key := location(server)
 		if before, taken := first[key]; taken {
-			details = append(details, detail(field(before, i), "%s is in %s already, as %s",
-				key, nameServerGroup(group), describe(&group.Servers[before])))
+			field, holder := blame(before, i)
+			details = append(details, detail(field, "%s is in %s already, as %s",
+				key, nameServerGroup(group), describe(&group.Servers[holder])))
 		} else {
 			first[key] = i
 		}
