@@ -33,6 +33,9 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	if err := json.Unmarshal(text, &pair); err != nil {
 		return pair, path, fmt.Errorf("read the API keys in %s: %w", path, err)
 	}
+	if err := os.Chmod(path, 0o600); err != nil { // a copy that was put back may have another mode
+		return pair, path, fmt.Errorf("keep the API keys to ourselves: %w", err)
+	}
 	if pair.AccessKey == "" || pair.SecretKey == "" {
 		return pair, path, fmt.Errorf("read the API keys in %s: access_key or secret_key is missing", path)
 	}

@@ -42,6 +42,8 @@ const (
 	apiIdleTimeout   = 120 * time.Second
 	// apiTimeout bounds one call with its answer. A change takes at most 30 s.
 	apiTimeout = 60 * time.Second
+	// apiHeaderLimit bounds the head of an API call, in bytes; the longest field that is used, Authorization, has up to 8 KiB.
+	apiHeaderLimit = 32 << 10
 	// apiStopTimeout bounds the wait for API calls that are under way when the server stops.
 	apiStopTimeout = 5 * time.Second
 )
@@ -200,6 +202,7 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 		ReadTimeout:       apiTimeout,
 		WriteTimeout:      apiTimeout,
 		IdleTimeout:       apiIdleTimeout,
+		MaxHeaderBytes:    apiHeaderLimit,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
@@ -277,22 +280,16 @@ func serve(what string, server *http.Server, listener net.Listener) error {
 
 // drain ends the API, whose calls under way get a moment, and the traffic, whose requests in flight get the drain timeout.
 func (s *Server) drain() {
-	var both sync.WaitGroup
-	both.Go(func() {
-		ctx, cancel := s.closeableContext(apiStopTimeout)
-		defer cancel()
-		if err := s.api.Shutdown(ctx); err != nil {
-			s.log.Warn("API calls were cut off", "error", err)
-		}
-	})
-	both.Go(func() {
-		ctx, cancel := s.closeableContext(s.config.DrainTimeout)
-		defer cancel()
-		if err := s.node.proxy.Shutdown(ctx); err != nil {
-			s.log.Warn("requests in flight were cut off", "drain_timeout", s.config.DrainTimeout, "error", err)
-		}
-	})
-	both.Wait()
+	calls, cancelCalls := s.closeableContext(apiStopTimeout)
+	defer cancelCalls()
+	if err := s.api.Shutdown(calls); err != nil {
+		s.log.Warn("API calls were cut off", "error", err)
+	}
+	requests, cancelRequests := s.closeableContext(s.config.DrainTimeout)
+	defer cancelRequests()
+	if err := s.node.proxy.Shutdown(requests); err != nil {
+		s.log.Warn("requests in flight were cut off", "drain_timeout", s.config.DrainTimeout, "error", err)
+	}
 }
 
 // closeableContext ends after a time, or when the server is closed.

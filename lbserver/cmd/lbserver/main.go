@@ -95,15 +95,17 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 // serve runs until a signal: the first SIGTERM or SIGINT drains, a second one stops at once, SIGHUP reopens the access log.
 func serve(config lbserver.Config) error {
+	// A signal that comes while the server is made waits for it. A reader of the logs that goes away must not end the traffic.
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	server, err := lbserver.New(config)
 	if err != nil {
 		return err
 	}
 	ctx, drain := context.WithCancel(context.Background())
 	defer drain()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
 
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()

@@ -220,12 +220,22 @@ func (c *call) send(w http.ResponseWriter, a answer) {
 	_ = json.NewEncoder(w).Encode(envelope)
 }
 
+// loggedPath bounds what the log shows of a path, in bytes; that of any object is shorter.
+const loggedPath = 256
+
+func shortened(path string) string {
+	if len(path) <= loggedPath {
+		return path
+	}
+	return path[:loggedPath] + "…"
+}
+
 // log writes the one line of a call.
 func (c *call) log(ctx context.Context, a answer) {
 	level, attributes := slog.LevelInfo, []slog.Attr{
 		slog.String("request_id", c.id),
 		slog.String("method", c.request.Method),
-		slog.String("path", c.request.URL.Path),
+		slog.String("path", shortened(c.request.URL.Path)),
 		slog.Int("status", a.status()),
 		slog.Duration("duration", c.server.config.Now().Sub(c.started)),
 		slog.String("client", c.request.RemoteAddr),

@@ -118,10 +118,12 @@ func (c *connection) abandonHere() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.abandoned = true
-	_ = c.stream.Close() // the owner finds out
-	if c.server != nil {
-		_ = c.server.Close() // as above
+	if c.server == nil {
+		_ = c.stream.Close() // the owner finds out
+		return
 	}
+	c.stream.Abort()     // as above; what was sent of a response is not the whole
+	_ = c.server.Close() // as above
 }
 
 // closeIdle closes the connection if it is idle. It may be called from anywhere.

@@ -250,8 +250,14 @@ func (x *exchange) cutShort(err error) bool {
 	x.endpoint.Counters.ResponseErrors.Add(1)
 	x.failure = "the server's response broke off: " + err.Error()
 	x.linger = false
+	x.breakOff()
+	return false
+}
+
+// breakOff sees to it that a client whose response ends by the end of its connection does not take what it got for the whole.
+func (x *exchange) breakOff() {
 	if x.responseBody.framing == http1.FramingUntilClose || x.responseBody.plain {
+		x.linger = false
 		x.c.stream.Abort()
 	}
-	return false
 }

@@ -374,6 +374,7 @@ func (x *exchange) wrote(n int, err error) bool {
 	x.sent += int64(n)
 	if err != nil {
 		x.failure = "the client went away or stopped reading before the end of the response"
+		x.breakOff()
 	}
 	return err == nil
 }
