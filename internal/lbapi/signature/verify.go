@@ -35,37 +35,12 @@ type Signed struct {
 // *UnknownKeyError, *UnsignedHeaderError, *DateError, *MismatchError and
 // *ScopeError; none holds a secret or the signature that would have been right.
 func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, error) {
-	header, err := single(req.Header, headerAuth)
+	claim, err := v.claim(req)
 	if err != nil {
 		return Signed{}, err
-	}
-	claim, err := parseAuthorization(header)
-	if err != nil {
-		return Signed{}, err
-	}
-	for _, name := range []string{headerHost, HeaderDate, HeaderNonce} {
-		if !slices.Contains(claim.signedHeaders, name) {
-			return Signed{}, &UnsignedHeaderError{Name: name}
-		}
-	}
-	date, at, err := v.date(req.Header, claim)
-	if err != nil {
-		return Signed{}, err
-	}
-	nonce, err := single(req.Header, HeaderNonce)
-	if err != nil {
-		return Signed{}, err
-	}
-	// The form of a UUID is 36 characters; the parser also takes longer ones.
-	if len(nonce) != 36 || uuid.Validate(nonce) != nil {
-		return Signed{}, &MalformedError{Header: HeaderNonce, Rule: "it must be a UUID"}
-	}
-	secretKey, known := v.secretKey(claim.accessKey)
-	if !known {
-		return Signed{}, &UnknownKeyError{AccessKey: claim.accessKey}
 	}
 	digest := sha256.Sum256(body)
-	right := sign(secretKey, claim, date, canonicalRequest(req, claim.signedHeaders, digest))
+	right := sign(claim.secretKey, claim.authorization, claim.signedDate, canonicalRequest(req, claim.signedHeaders, digest))
 	if subtle.ConstantTimeCompare([]byte(right), []byte(claim.signature)) != 1 {
 		return Signed{}, &MismatchError{AccessKey: claim.accessKey}
 	}
@@ -73,7 +48,54 @@ func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, 
 	if claim.scope != scope {
 		return Signed{}, &ScopeError{Got: claim.scope, Want: scope}
 	}
-	return Signed{AccessKey: claim.accessKey, Date: at, Nonce: nonce, BodyDigest: digest}, nil
+	return Signed{AccessKey: claim.accessKey, Date: claim.at, Nonce: claim.nonce, BodyDigest: digest}, nil
+}
+
+// VerifyHead checks what does not take the body, so that one is only read for
+// who knows an access key. Its errors are the first four of Verify's.
+func (v *Verifier) VerifyHead(req *http.Request) error {
+	_, err := v.claim(req)
+	return err
+}
+
+// claim is what a request says of its signature.
+type claim struct {
+	authorization
+	signedDate string
+	at         time.Time
+	nonce      string
+	secretKey  string
+}
+
+func (v *Verifier) claim(req *http.Request) (c claim, err error) {
+	header, err := single(req.Header, headerAuth)
+	if err != nil {
+		return c, err
+	}
+	if c.authorization, err = parseAuthorization(header); err != nil {
+		return c, err
+	}
+	for _, name := range []string{headerHost, HeaderDate, HeaderNonce} {
+		if !slices.Contains(c.signedHeaders, name) {
+			return c, &UnsignedHeaderError{Name: name}
+		}
+	}
+	if c.signedDate, c.at, err = v.date(req.Header, c.authorization); err != nil {
+		return c, err
+	}
+	if c.nonce, err = single(req.Header, HeaderNonce); err != nil {
+		return c, err
+	}
+	// The form of a UUID is 36 characters; the parser also takes longer ones.
+	if len(c.nonce) != 36 || uuid.Validate(c.nonce) != nil {
+		return c, &MalformedError{Header: HeaderNonce, Rule: "it must be a UUID"}
+	}
+	secretKey, known := v.secretKey(c.accessKey)
+	if !known {
+		return c, &UnknownKeyError{AccessKey: c.accessKey}
+	}
+	c.secretKey = secretKey
+	return c, nil
 }
 
 // date reads the date header and holds it against the clock and the scope.

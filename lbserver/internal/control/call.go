@@ -80,6 +80,9 @@ func (c *call) serveSafely(
 func (c *call) serve(
 	ctx context.Context, w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error),
 ) answer {
+	if err := c.server.config.Verifier.VerifyHead(c.request); err != nil {
+		return c.failed(unauthenticated(err))
+	}
 	if err := c.readBody(w); err != nil {
 		return c.failed(err)
 	}
@@ -118,10 +121,15 @@ func (c *call) readBody(w http.ResponseWriter) error {
 // authenticate refuses a call that is not signed as api.md, "Signing", asks.
 func (c *call) authenticate(scope signature.Scope) error {
 	signed, err := c.server.config.Verifier.Verify(c.request, c.body, scope)
-	if err == nil {
-		c.signed = signed
-		return nil
+	if err != nil {
+		return unauthenticated(err)
 	}
+	c.signed = signed
+	return nil
+}
+
+// unauthenticated is the refusal of a call whose signature is not good.
+func unauthenticated(err error) error {
 	field := "Authorization"
 	var (
 		malformed *signature.MalformedError
