@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,9 +21,7 @@ import (
 // A change that is under way when the server begins to stop is made: the data plane, which takes part in it, ends after the API.
 func TestAChangeThatIsUnderWayAtAStopIsMade(t *testing.T) {
 	t.Parallel()
-	config := lbserver.DefaultConfig()
-	config.APIAddress, config.OpsAddress, config.DataDir = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	config.Log = slog.New(slog.DiscardHandler)
+	config := testConfig(t)
 	server, err := lbserver.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -79,9 +76,7 @@ func TestAChangeThatIsUnderWayAtAStopIsMade(t *testing.T) {
 // A copy of the data directory that was put back may be readable by all.
 func TestTheKeysAreNobodyElses(t *testing.T) {
 	t.Parallel()
-	config := lbserver.DefaultConfig()
-	config.APIAddress, config.OpsAddress, config.DataDir = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	config.Log = slog.New(slog.DiscardHandler)
+	config := testConfig(t)
 	keys := filepath.Join(config.DataDir, "credentials.json")
 	for range 2 {
 		server, err := lbserver.New(config)

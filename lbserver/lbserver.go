@@ -278,7 +278,8 @@ func serve(what string, server *http.Server, listener net.Listener) error {
 	return nil
 }
 
-// drain ends the API, whose calls under way get a moment, and the traffic, whose requests in flight get the drain timeout.
+// drain ends the API, whose calls under way get a moment, and then the traffic, whose requests in flight get the drain timeout:
+// a change takes part in both, and would fail on a data plane that has been stopped.
 func (s *Server) drain() {
 	calls, cancelCalls := s.closeableContext(apiStopTimeout)
 	defer cancelCalls()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -16,9 +15,7 @@ import (
 // The body of a call that names no key is not read: a stranger's bodies must not take the memory that the traffic needs.
 func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	config := lbserver.DefaultConfig()
-	config.APIAddress, config.OpsAddress, config.DataDir = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	config.Log = slog.New(slog.DiscardHandler)
+	config := testConfig(t)
 	server, err := lbserver.New(config)
 	if err != nil {
 		t.Fatal(err)

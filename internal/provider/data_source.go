@@ -54,9 +54,14 @@ type kind[Object, Model any] struct {
 // typeNameOf is the name of a data source: alb_server_group, or alb_server_groups.
 func typeNameOf(word string) string { return typeName + "_" + strings.ReplaceAll(word, " ", "_") }
 
-// on narrows a listing to the load balancer that the configuration names, else to the provider's default.
-func (c *connection) on(configured types.String) []lbapi.Filter {
+// on narrows a listing to the load balancer that the configuration names, else to the provider's default. It is an error where
+// that is not there yet: what is found on others is not what is meant.
+func (c *connection) on(configured types.String, diags *diag.Diagnostics) []lbapi.Filter {
 	id := configured.ValueString()
+	if id == "" && c.defaultUnknown {
+		diags.AddError("Unknown load_balancer_id", "The provider's \"load_balancer_id\" is that of a load balancer which is not there yet, so "+
+			"nothing can be looked for on it. Give the data source its own \"load_balancer_id\": then it is read when that is known.")
+	}
 	if id == "" {
 		id = c.defaultLoadBalancerID
 	}
@@ -177,10 +182,13 @@ func (d *objectDataSource[O, M]) byName(ctx context.Context, wanted search, diag
 	filters := []lbapi.Filter{{Field: d.nameFilter, Values: []string{wanted.name.ValueString()}}}
 	where := fmt.Sprintf("region %q", d.api.Region())
 	if d.placed {
-		for _, on := range d.api.on(wanted.loadBalancerID) {
+		for _, on := range d.api.on(wanted.loadBalancerID, diags) {
 			where = fmt.Sprintf("load balancer %q", on.Values[0])
 			filters = append(filters, on)
 		}
+	}
+	if diags.HasError() {
+		return object, false
 	}
 	objects, err := d.list(d.api.Client, ctx, filters...)
 	switch {

@@ -72,7 +72,7 @@ func (k kind[O, M]) filters(ctx context.Context, config tfsdk.Config, api *conne
 	if k.placed {
 		var loadBalancerID types.String
 		diags.Append(config.GetAttribute(ctx, path.Root("load_balancer_id"), &loadBalancerID)...)
-		filters = append(filters, api.on(loadBalancerID)...)
+		filters = append(filters, api.on(loadBalancerID, diags)...)
 	}
 	return filters
 }

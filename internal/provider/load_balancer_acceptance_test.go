@@ -133,7 +133,11 @@ resource "alb_server_group" "web" {
 		return nil
 	}
 	replaced := plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate)
+	const search = "data \"alb_server_groups\" \"all\" {\n  provider = alb.edge\n}\n"
 	acctest.Run(t,
+		resource.TestStep{ // what others have is not what is meant
+			Config: configuration("") + search, ExpectError: inWords("Unknown load_balancer_id"),
+		},
 		resource.TestStep{Config: configuration(""), Check: there},
 		resource.TestStep{Config: configuration(""), PlanOnly: true},
 		resource.TestStep{

@@ -71,7 +71,7 @@ func (p *probe) failure(reason lbapi.CheckFailure, format string, arguments ...a
 }
 
 func (p *probe) connectFailure(err error) (lbapi.UnhealthyReason, error) {
-	for _, exhausted := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+	for _, exhausted := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, exhausted) {
 			return lbapi.UnhealthyReason{}, fmt.Errorf("open a connection to %s: %w", p.target.address, err)
 		}
