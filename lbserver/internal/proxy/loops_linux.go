@@ -244,6 +244,18 @@ type server struct {
 // Reused implements serverConnection.
 func (s *server) Reused() bool { return s.reused }
 
+// Await implements serverConnection. What a kept connection has to read before the request has left is no answer to it: the
+// server closed the connection, or said what nobody asked for, in the turn in which the request was given to it. The request
+// is not sent there then.
+func (s *server) Await() error {
+	err := s.Connection.Await()
+	if err == nil && s.reused && s.Queued() && !s.Quiet() {
+		s.Abort()
+		return net.ErrClosed
+	}
+	return err
+}
+
 // Release implements serverConnection.
 func (s *server) Release(time.Time) {
 	if s.list.closed || len(s.list.connections) >= pool.MaxIdle || !s.Rest(s, pool.MaxIdleTime) {

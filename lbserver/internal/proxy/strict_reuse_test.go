@@ -6,7 +6,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // TestServerThatAnsweredEarlyGetsNoOtherRequestOnTheConnection has the server answer before the body has come, and the body
@@ -76,6 +80,60 @@ func TestLateBytesBehindAResponseReachNobody(t *testing.T) {
 					if _, body := c.get("/next"); body != "ok" {
 						t.Errorf("the next request got %q", body)
 					}
+				}
+			})
+		}
+	})
+}
+
+// heldLog is an access log that holds up whoever logs first, until it is let go.
+type heldLog struct {
+	once          sync.Once
+	held, release chan struct{}
+}
+
+func (h *heldLog) Log(*proxy.Entry) {
+	h.once.Do(func() {
+		close(h.held)
+		<-h.release
+	})
+}
+
+// TestBytesBeforeARequestAreNotItsAnswer has the next request and what the server says unasked on its kept connection come
+// while whoever carries both is busy, so that both are found at once, the request first.
+func TestBytesBeforeARequestAreNotItsAnswer(t *testing.T) {
+	const evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	onEachEngine(t, func(t *testing.T, e engine) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			t.Run(method, func(t *testing.T) {
+				speak, spoken := make(chan struct{}), make(chan struct{})
+				var heads atomic.Int32 // that came to any connection
+				log := &heldLog{held: make(chan struct{}), release: make(chan struct{})}
+				b := e.newQuietBed(t, proxy.Config{DrainTimeout: patience, AccessLog: log},
+					rawServer(t, func(number int, connection *net.TCPConn, reader *bufio.Reader) {
+						for served := 0; readHead(reader) != ""; served++ {
+							heads.Add(1)
+							io.WriteString(connection, defaultAnswer)
+							if number == 1 && served == 0 {
+								<-speak
+								io.WriteString(connection, evil)
+								close(spoken)
+							}
+						}
+					}))
+				c := b.dial()
+				c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				<-log.held
+				c.send(method + " /next HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+				close(speak)
+				<-spoken
+				close(log.release)
+				c.receive(http.MethodGet)
+				if response, body := c.receive(method); body != "ok" {
+					t.Errorf("the next request got %s, %q", response.Status, body)
+				}
+				if heads.Load() != 2 {
+					t.Errorf("%d requests came, want 2", heads.Load())
 				}
 			})
 		}

@@ -35,7 +35,7 @@ func (o *outgoing) closing() bool { return o.unsent != nil && o.unsent.closing }
 func (c *Connection) Send(p []byte) (int, error) {
 	l := c.loop
 	o := &c.outgoing
-	if c.closed || !c.writable || o.start != o.end || o.unsent != nil || len(l.outbox)+len(p) > outboxSize {
+	if c.closed || !c.writable || c.Queued() || o.unsent != nil || len(l.outbox)+len(p) > outboxSize {
 		return c.Write(p)
 	}
 	if l.outbox == nil {
@@ -48,6 +48,9 @@ func (c *Connection) Send(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Queued tells that what Send was given is kept for the end of the turn: the peer has none of it.
+func (c *Connection) Queued() bool { return c.outgoing.start != c.outgoing.end }
+
 // sendOutbox ends a turn.
 func (l *Loop) sendOutbox() {
 	for _, c := range l.senders {
@@ -59,10 +62,10 @@ func (l *Loop) sendOutbox() {
 
 // sendQueued sends what has been queued, and leaves what the kernel does not take for later.
 func (c *Connection) sendQueued() {
-	o := &c.outgoing
-	if o.start == o.end {
+	if !c.Queued() {
 		return
 	}
+	o := &c.outgoing
 	queued := c.loop.outbox[o.start:o.end]
 	o.start, o.end = 0, 0
 	if rest, err := c.sendSome(queued); rest != nil || err != nil {
