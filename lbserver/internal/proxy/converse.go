@@ -145,7 +145,8 @@ func (x *exchange) deliver() (keep bool) {
 	head := x.input.unread()
 	framing := x.response.Framing(x.request.Method)
 	if x.response.Status == 101 {
-		if !x.request.Upgrade() || !x.response.Upgrade() || !x.bodySent() || !x.joinUpload() {
+		x.joinUpload()
+		if !x.request.Upgrade() || !x.response.Upgrade() || !x.bodySent() {
 			x.endpoint.Counters.ResponseErrors.Add(1)
 			x.fail(502, "the server changed to another protocol that the request had not asked for")
 			return x.answerFailed()
@@ -163,11 +164,11 @@ func (x *exchange) deliver() (keep bool) {
 		return false
 	}
 	x.complete = true
-	sent := x.joinUpload()
-	if sent && !early && x.serverReusable(framing) {
+	x.joinUpload()
+	if !early && x.bodySent() && x.serverReusable(framing) {
 		x.keepServer()
 	}
-	return keep && sent
+	return keep
 }
 
 // serverReusable tells whether a server that answered a whole request may be given another on the same connection: it has

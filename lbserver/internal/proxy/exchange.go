@@ -31,6 +31,8 @@ const (
 	// client still sends, so that the client can read its answer.
 	lingerTimeout = 2 * time.Second
 	lingerLimit   = 1 << 20
+	// lastPieceTimeout is what a server that has answered has left to take the last piece of a request body, 64 KiB at most.
+	lastPieceTimeout = time.Second
 	// maxInterim bounds the 1xx responses before a final one.
 	maxInterim = 32
 )
@@ -125,9 +127,7 @@ func (x *exchange) carry() (keep bool) {
 	if x.readHead() {
 		keep = x.forward()
 	}
-	if !x.joinUpload() {
-		keep = false
-	}
+	x.joinUpload()
 	x.dropServer()
 	return keep
 }

@@ -160,21 +160,40 @@ func (x *exchange) bodySent() bool {
 	return state == uploadLast || state == uploadDone
 }
 
-// joinUpload ends the upload, if there is one, and tells whether the whole body was read and sent. Afterwards the client's
-// input is the exchange's own again.
-func (x *exchange) joinUpload() bool {
+// joinUpload ends the upload, if there is one; bodySent tells afterwards how far it came. The client's input is the exchange's
+// own again.
+func (x *exchange) joinUpload() {
 	if !x.upload.started() {
-		return x.head != nil && x.requestBody.ended
+		return
 	}
-	if state := x.upload.state.Load(); state == uploadRunning {
+	switch x.upload.state.Load() {
+	case uploadRunning:
 		x.upload.stop.Store(true)
 		x.c.stream.InterruptRead()
 		if x.server != nil {
 			_ = x.server.Close() // ends a write that the server does not take
 		}
+		x.upload.wait()
+	case uploadLast:
+		x.awaitLastPiece()
+	default:
+		x.upload.wait()
 	}
-	x.upload.wait()
 	x.received += x.upload.received
 	x.upload.received = 0
-	return x.upload.state.Load() == uploadDone
+}
+
+// awaitLastPiece gives a server that has answered a while to take the last piece of the request body. The client, whose
+// next request waits meanwhile, has done all that it had to.
+func (x *exchange) awaitLastPiece() {
+	if x.server == nil {
+		x.upload.wait()
+		return
+	}
+	server := x.server
+	giveUp := time.AfterFunc(lastPieceTimeout, func() { x.touch(func() { _ = server.Close() }) }) // ends the write
+	x.upload.wait()
+	if !giveUp.Stop() {
+		x.upload.state.Store(uploadServerGone) // or will be gone at any moment
+	}
 }
