@@ -56,10 +56,14 @@ func (r *reactors) giveUpDialing() {
 	}
 }
 
-func (r *reactors) stop() {
+func (r *reactors) finish() { r.end((*loop.Loop).Finish) }
+
+func (r *reactors) stop() { r.end((*loop.Loop).Stop) }
+
+func (r *reactors) end(how func(*loop.Loop)) {
 	for _, each := range r.all {
 		each.loop.Post(each.closeAllIdle)
-		each.loop.Stop()
+		how(each.loop)
 	}
 	r.running.Wait()
 }

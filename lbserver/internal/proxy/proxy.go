@@ -94,6 +94,9 @@ type loops interface {
 	listen(bound *net.TCPListener) (port, error)
 	// giveUpDialing has what is being dialed fail. New attempts see that Proxy.ctx has ended.
 	giveUpDialing()
+	// finish ends the loops, whose connections from clients have ended, once what those were to get has been sent, or on stop,
+	// and waits for that.
+	finish()
 	// stop ends the loops, whose connections from clients have ended, and waits for that. It may be called again.
 	stop()
 }
@@ -142,6 +145,13 @@ func (p *Proxy) startLoops() error {
 	started, err := newLoops(p)
 	p.loops = started
 	return err
+}
+
+// runningLoops are the event loops, or nil.
+func (p *Proxy) runningLoops() loops {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loops
 }
 
 // now implements environment.
@@ -212,6 +222,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	go func() {
 		defer close(idle)
 		p.work.Wait()
+		if running := p.runningLoops(); running != nil {
+			running.finish()
+		}
 	}()
 	var err error
 	select {
@@ -233,8 +246,8 @@ func (p *Proxy) Close() {
 	for listener := range p.retired {
 		left = append(left, listener)
 	}
-	running := p.loops
 	p.mu.Unlock()
+	running := p.runningLoops()
 	if running != nil {
 		running.giveUpDialing()
 	}

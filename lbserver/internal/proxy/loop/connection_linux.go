@@ -92,7 +92,7 @@ func (c *Connection) expire() {
 			c.loop.arm(&c.timer, c.writeBy)
 			return
 		}
-		_ = c.release() // the peer did not take the rest in time; the owner has been told of the end
+		c.giveUp() // the peer did not take the rest in time
 		return
 	}
 	if c.writer != nil && c.loop.past(c.writeBy) {
@@ -263,6 +263,7 @@ func (c *Connection) Close() error {
 	var err error
 	if c.outgoing.waits() {
 		c.outgoing.unsent.closing = true
+		c.loop.closing++
 		c.loop.arm(&c.timer, c.writeBy)
 	} else {
 		err = c.release()
@@ -276,6 +277,9 @@ func (c *Connection) Close() error {
 
 // release gives back what the connection has of the system.
 func (c *Connection) release() error {
+	if c.outgoing.closing() {
+		c.loop.closing--
+	}
 	c.outgoing = outgoing{}
 	c.loop.wheel.remove(&c.timer)
 	c.loop.forget(c.slot)
@@ -288,8 +292,20 @@ func (c *Connection) Abort() {
 		return
 	}
 	c.outgoing = outgoing{}
-	_ = unix.SetsockoptLinger(int(c.descriptor), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	c.resetAtEnd()
 	_ = c.Close()
+}
+
+// resetAtEnd has the end of the connection be an error for the peer.
+func (c *Connection) resetAtEnd() {
+	_ = unix.SetsockoptLinger(int(c.descriptor), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// giveUp ends a closed connection that has not sent everything: the peer must not take what it got for the whole. The owner
+// has been told of an end already.
+func (c *Connection) giveUp() {
+	c.resetAtEnd()
+	_ = c.release()
 }
 
 // Linger reads and drops what still comes, up to a limit in bytes and time, and closes the connection. Without it the

@@ -61,7 +61,8 @@ type Loop struct {
 	spare    []*worker // room for ready
 	later    []*worker // to be resumed in the next turn
 	turns    int       // since the loop last waited
-	stopping bool
+	ending   ending
+	closing  int           // connections that were closed and have something to send yet
 	outbox   []byte        // what Send was given in this turn
 	senders  []*Connection // that have something in outbox
 
@@ -71,6 +72,15 @@ type Loop struct {
 	posted []func() // under mu
 	ended  bool     // under mu
 }
+
+// ending is how far a loop is to its end.
+type ending uint8
+
+const (
+	endingNot       ending = iota
+	endingFinishing        // once nothing is left to be sent
+	endingStopping         // after this turn
+)
 
 // slot is where events of one descriptor lead. Its generation tells a late event of an earlier descriptor.
 type slot struct {
@@ -195,12 +205,21 @@ func (l *Loop) runPosted() {
 	}
 }
 
-// Stop ends the loop after this turn, from anywhere. All tasks must have ended.
-func (l *Loop) Stop() { l.Post(func() { l.stopping = true }) }
+// Finish ends the loop, from anywhere, once what connections were given to send before they were closed has been sent, or
+// they have given up. All tasks must have ended, but Stop may still be called.
+func (l *Loop) Finish() { l.Post(func() { l.ending = max(l.ending, endingFinishing) }) }
 
-// Run runs the loop until Stop.
+// Stop ends the loop after this turn, from anywhere. All tasks must have ended.
+func (l *Loop) Stop() { l.Post(func() { l.ending = endingStopping }) }
+
+// over tells that the loop has come to its end.
+func (l *Loop) over() bool {
+	return l.ending == endingStopping || l.ending == endingFinishing && l.closing == 0
+}
+
+// Run runs the loop until Finish or Stop.
 func (l *Loop) Run() {
-	for !l.stopping {
+	for !l.over() {
 		count := l.poll()
 		if l.turns++; l.turns == busyTurns {
 			go attend()
@@ -269,7 +288,7 @@ func (l *Loop) end() {
 	}
 	for i := range l.slots {
 		if c, ok := l.slots[i].target.(*Connection); ok && c.outgoing.closing() {
-			_ = c.release() // its owner has been told of the end
+			c.giveUp()
 		}
 	}
 	_ = unix.Close(l.wake)

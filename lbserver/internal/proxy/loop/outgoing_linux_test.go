@@ -147,8 +147,8 @@ func TestAClosedConnectionDoesNotWaitForeverForItsPeer(t *testing.T) {
 		on(t, l, func() { released = !ours.Sending() })
 		return released
 	})
-	if got, _ := io.ReadAll(theirs); len(got) >= len(want) {
-		t.Errorf("the peer got all %d bytes", len(got))
+	if got, err := io.ReadAll(theirs); len(got) >= len(want) || err == nil {
+		t.Errorf("the peer got %d of %d bytes, and %v; want a reset", len(got), len(want), err)
 	}
 }
 
@@ -182,27 +182,51 @@ func TestSendingToAPeerThatIsGoneShowsAtTheNextWrite(t *testing.T) {
 	})
 }
 
-// A loop that ends lets go of what a peer has not taken.
-func TestTheEndOfALoopClosesWhatIsLeft(t *testing.T) {
-	t.Parallel()
+// endless is a loop of which the test awaits the end.
+func endless(t *testing.T) (l *loop.Loop, ended chan struct{}) {
+	t.Helper()
 	l, err := loop.New(loop.Config{Now: time.Now, Panicked: func(cause any, _ []byte) { t.Error(cause) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	ended = make(chan struct{})
 	go func() { defer close(ended); l.Run() }()
+	return l, ended
+}
+
+// A loop that ends lets go of what a peer has not taken, which must not seem whole to it.
+func TestTheEndOfALoopClosesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	l, ended := endless(t)
 	ours, theirs := pairOf(t, l)
 	_ = overfill(t, l, ours, theirs)
 	on(t, l, func() {
 		ours.WriteWithin(time.Hour, l.Now())
 		_ = ours.Close()
 	})
+	l.Finish() // takes until the peer reads
 	l.Stop()
 	wait(t, ended)
 	if err := theirs.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(io.Discard, theirs); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the connection is still open")
+	if _, err := io.Copy(io.Discard, theirs); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection ended with %v, want a reset", err)
 	}
+}
+
+func TestALoopFinishesWhatItHasToSend(t *testing.T) {
+	t.Parallel()
+	l, ended := endless(t)
+	ours, theirs := pairOf(t, l)
+	want := overfill(t, l, ours, theirs)
+	on(t, l, func() {
+		ours.WriteWithin(time.Hour, l.Now())
+		_ = ours.Close()
+	})
+	l.Finish()
+	if got := readAll(t, theirs); !bytes.Equal(got, want) {
+		t.Errorf("the peer got %d bytes, want %d", len(got), len(want))
+	}
+	wait(t, ended)
 }
