@@ -15,13 +15,13 @@ type Format string
 // Text is one line a request, close to HAProxy's HTTP log and nginx's combined format:
 //
 //	192.0.2.7:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080
-//	1.234 200 0 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
+//	1.234 200 87 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
 //
 // (without the line break), which is: the client; when the request's head was complete, UTC; listener; backend service
-// and server; the server's address; duration in milliseconds; status (0: none was sent); bytes received and sent;
-// retries; request id; request line; Host; User-Agent; and why the request failed. What is not known is "-". In quotes, a
-// quote, a backslash and every byte that is not printable ASCII are escaped as \", \\ and \xHH, so no client can forge a
-// line.
+// and server; the server's address; duration from then in milliseconds; status (0: none was sent); bytes received and
+// sent, heads included; retries; request id; request line; Host; User-Agent; and why the request failed. What is not known
+// is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are escaped as \", \\ and \xHH, so no
+// client can forge a line.
 //
 // JSON is one object a request with the same facts; what is not known is left out. Bytes that are no UTF-8 are read as
 // Latin-1.

@@ -13,7 +13,7 @@ type AccessLog interface {
 
 // Entry is what is known of a request when it is over.
 type Entry struct {
-	Time     time.Time // when its head was complete
+	Time     time.Time // when its head was complete or, where it never was, when its first byte came
 	Duration time.Duration
 	// Lane is a number that few requests have which end at the same time: an event loop's own, or any.
 	Lane      uint
@@ -21,7 +21,7 @@ type Entry struct {
 
 	ListenerID       string
 	BackendServiceID string // empty where the request was refused before it was given to one
-	ServerID         string // of the server that answered; empty for answers of our own
+	ServerID         string // of the server that had the request last; empty where none was reached
 	ServerAddress    netip.AddrPort
 	Client           netip.AddrPort
 
@@ -30,8 +30,8 @@ type Entry struct {
 	Version10                       bool
 
 	Status        int   // 0: the connection ended before a status was sent
-	BytesReceived int64 // body bytes from the client, with chunk framing
-	BytesSent     int64 // bytes to the client, heads included
+	BytesReceived int64 // from the client: the head, and the body with its chunk framing
+	BytesSent     int64 // to the client: likewise
 	Retries       int
 	// Failure says in words why the request failed or was cut short; empty where it went well.
 	Failure string

@@ -66,7 +66,7 @@ func (x *exchange) setCookie() []byte {
 // reachServer connects to the preferred server (an index, or -1) or one that the scheduler picks, and to others where that
 // fails: no byte of the request has been sent, so it may go to any, whatever its method.
 func (x *exchange) reachServer(preferred int, trust trust) bool {
-	index := preferred
+	index, begun := preferred, x.now()
 	for {
 		if index < 0 {
 			index = x.eligible.Picker.Pick(x.clientAddress(), x.tried)
@@ -88,7 +88,7 @@ func (x *exchange) reachServer(preferred int, trust trust) bool {
 		endpoint.Counters.ConnectErrors.Add(1)
 		x.noteUnreached(err)
 		x.tried = append(x.tried, index)
-		if len(x.tried) == len(x.eligible.Servers) || x.now().Sub(x.begun) > connectBudget {
+		if len(x.tried) == len(x.eligible.Servers) || x.now().Sub(begun) > connectBudget {
 			return false
 		}
 		x.retries++

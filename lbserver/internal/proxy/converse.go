@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
 )
@@ -41,16 +42,17 @@ func (x *exchange) readResponse() conversation {
 	x.input.start, x.input.end = 0, 0
 	x.response.Reset()
 	heard, interim := false, 0
+	since := x.now()
 	for {
 		n, err := x.response.Parse(x.input.unread())
 		switch {
 		case err != nil:
-			return x.fail(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
+			return x.failServer(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
 		case n == 0:
 			if x.input.bytes != nil && x.input.full() {
 				x.growInput(&x.input)
 			}
-			if err := x.awaitServer(); err != nil {
+			if err := x.awaitServer(since); err != nil {
 				return x.judgeSilence(err, heard)
 			}
 			heard = true
@@ -58,21 +60,23 @@ func (x *exchange) readResponse() conversation {
 			return conversationAnswered
 		default:
 			if interim++; interim > maxInterim {
-				return x.fail(502, fmt.Sprintf("the server sent more than %d interim responses", maxInterim))
+				return x.failServer(502, fmt.Sprintf("the server sent more than %d interim responses", maxInterim))
 			}
 			if !x.passInterim(n) {
 				return x.fail(0, x.failure)
 			}
 			x.response.Reset()
+			since = x.now()
 		}
 	}
 }
 
-// awaitServer waits for bytes of the server. While the client still sends its body, the server's time does not run; it does
-// while the client waits for 100.
-func (x *exchange) awaitServer() error {
+// awaitServer waits for bytes of a response head, for which the server's time runs since a moment: it may not make it longer by
+// sending little at a time. While the client still sends its body the time does not run; it does while the client waits for 100.
+func (x *exchange) awaitServer(since time.Time) error {
 	for {
-		x.server.ReadWithin(x.proxy.responseTimeout, x.now())
+		now := x.now()
+		x.server.ReadWithin(max(x.proxy.responseTimeout-now.Sub(since), time.Millisecond), now)
 		err := x.server.Await()
 		if err == nil {
 			if x.input.bytes == nil {
@@ -83,6 +87,7 @@ func (x *exchange) awaitServer() error {
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || x.upload.endedBefore(x.now().Add(-x.proxy.responseTimeout)) {
 			return err
 		}
+		since = x.now()
 	}
 }
 
@@ -98,13 +103,13 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return x.fail(504, fmt.Sprintf("the server did not answer within %s", x.proxy.responseTimeout))
+		return x.failServer(504, fmt.Sprintf("the server did not answer within %s", x.proxy.responseTimeout))
 	case heard:
-		return x.fail(502, "the server closed the connection within the head of its response")
+		return x.failServer(502, "the server closed the connection within the head of its response")
 	case x.server.Reused() && x.repeatable():
 		return conversationStale
 	default:
-		return x.fail(502, "the server closed the connection before it answered")
+		return x.failServer(502, "the server closed the connection before it answered")
 	}
 }
 
@@ -116,9 +121,16 @@ func statusOf(err error) int {
 	return 400
 }
 
+// fail ends a conversation that the client has spoiled.
 func (x *exchange) fail(status int, reason string) conversation {
 	x.failureStatus, x.failure = status, reason
 	return conversationFailed
+}
+
+// failServer ends a conversation that the server has spoiled.
+func (x *exchange) failServer(status int, reason string) conversation {
+	x.endpoint.Counters.ResponseErrors.Add(1)
+	return x.fail(status, reason)
 }
 
 // passInterim gives a 1xx response to the client, unless that speaks HTTP/1.0 and does not know them (RFC 9110, 15.2).
@@ -147,8 +159,7 @@ func (x *exchange) deliver() (keep bool) {
 	if x.response.Status == 101 {
 		x.joinUpload()
 		if !x.request.Upgrade() || !x.response.Upgrade() || !x.bodySent() {
-			x.endpoint.Counters.ResponseErrors.Add(1)
-			x.fail(502, "the server changed to another protocol that the request had not asked for")
+			x.failServer(502, "the server changed to another protocol that the request had not asked for")
 			return x.answerFailed()
 		}
 		return x.tunnel()

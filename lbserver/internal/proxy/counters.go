@@ -10,7 +10,7 @@ type Counters struct {
 	InFlight          atomic.Int64  // gauge: requests between head and end of response
 	// Responses by class: index 0 for 1xx (101 only: interim responses are not counted) to 4 for 5xx and beyond.
 	Responses [5]atomic.Uint64
-	// Aborted counts requests that ended without a complete response.
+	// Aborted counts requests with a complete head that ended without a complete response.
 	Aborted       atomic.Uint64
 	Retries       atomic.Uint64
 	BytesReceived atomic.Uint64 // from clients: heads and bodies

@@ -68,9 +68,9 @@ type exchange struct {
 	input        window // from the server
 	responseBody body
 
-	begun     time.Time
-	requestID uint64 // 0 for none yet
-	status    int    // sent to the client; 0 for none yet
+	begun     time.Time // when the head was complete; until then, when its first byte came
+	requestID uint64    // 0 for none yet
+	status    int       // sent to the client; 0 for none yet
 	received  int64
 	sent      int64
 	retries   int
@@ -121,12 +121,16 @@ func (x *exchange) run(p *Proxy, c *connection) (keep bool) {
 // carry reads the request, has it answered and lets go of the server, whose connection may have been kept.
 func (x *exchange) carry() (keep bool) {
 	counters := x.c.listener.Counters
+	if !x.readHead() {
+		if x.status != 0 {
+			counters.Requests.Add(1)
+		}
+		return false
+	}
 	counters.Requests.Add(1)
 	counters.InFlight.Add(1)
 	defer counters.InFlight.Add(-1)
-	if x.readHead() {
-		keep = x.forward()
-	}
+	keep = x.forward()
 	x.joinUpload()
 	x.dropServer()
 	return keep
@@ -146,7 +150,7 @@ func (x *exchange) finish(counters *Counters) {
 	if x.status != 0 {
 		counters.countResponse(x.status)
 	}
-	if !x.complete {
+	if !x.complete && x.head != nil {
 		counters.Aborted.Add(1)
 	}
 	if x.retries > 0 {
@@ -214,7 +218,7 @@ func (x *exchange) id() uint64 {
 // readHead reads the request head. Where it can't, the client has been answered or is gone.
 func (x *exchange) readHead() bool {
 	in := &x.c.input
-	for {
+	for whole := true; ; whole = false {
 		n, err := x.request.Parse(in.unread())
 		if err != nil {
 			x.received = int64(len(in.unread()))
@@ -222,6 +226,9 @@ func (x *exchange) readHead() bool {
 			return false
 		}
 		if n > 0 {
+			if !whole {
+				x.begun = x.now()
+			}
 			x.head = in.unread()[:n]
 			x.received = int64(n)
 			in.use(n)
@@ -294,7 +301,6 @@ func (x *exchange) forward() (keep bool) {
 			x.resent = true
 			x.retries++
 		default:
-			x.endpoint.Counters.ResponseErrors.Add(1)
 			return x.answerFailed()
 		}
 	}
