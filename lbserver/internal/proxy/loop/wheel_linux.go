@@ -87,8 +87,7 @@ func (w *wheel) advance(to int64) {
 		w.tick = max(w.tick, to)
 		return
 	}
-	first := w.next
-	for tick := first; tick <= min(to, first+wheelSize-1); tick++ {
+	for tick := w.next; tick <= to; tick++ {
 		w.tick = tick
 		for t := w.slots[tick%wheelSize]; t != nil; t = w.slots[tick%wheelSize] {
 			w.remove(t)
