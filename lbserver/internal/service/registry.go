@@ -232,7 +232,7 @@ func (r *Registry) endpoint(
 	if before != nil && before.Address == address {
 		next.Pool = before.Pool
 	} else {
-		next.Pool = pool.New(address)
+		next.Pool = new(pool.Pool)
 	}
 	if config.Cookie != nil {
 		next.CookieLine = config.Cookie.ForServer(server.ID)

@@ -2,7 +2,6 @@
 package pool
 
 import (
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -21,10 +20,8 @@ const (
 	sweepInterval = 5 * time.Second
 )
 
-// Pool holds idle connections to a server. It is safe for concurrent use.
+// Pool holds idle connections to a server. The zero Pool is empty and ready. It is safe for concurrent use.
 type Pool struct {
-	address netip.AddrPort
-
 	mu      sync.Mutex
 	idle    []*Connection // under mu; by the time they became idle, the last one taken first
 	closed  bool          // under mu
@@ -56,12 +53,6 @@ type Connection struct {
 	idleSince time.Time
 	reused    bool
 }
-
-// New makes an empty pool for an address.
-func New(address netip.AddrPort) *Pool { return &Pool{address: address} }
-
-// Address is where the connections of the pool lead.
-func (p *Pool) Address() netip.AddrPort { return p.address }
 
 // Adopt makes a newly opened stream a connection of this pool. It belongs to the caller.
 func (p *Pool) Adopt(opened *stream.Stream) *Connection {

@@ -3,7 +3,6 @@ package pool_test
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -30,7 +29,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t, listener, pool.New(netip.MustParseAddrPort(listener.Addr().String()))}
+	s := &server{t, listener, new(pool.Pool)}
 	t.Cleanup(func() { listener.Close(); s.pool.Close() })
 	return s
 }
