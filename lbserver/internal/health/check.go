@@ -84,8 +84,15 @@ func (c *check) run() {
 			c.inconclusive = false
 			c.observe(failure, time.Since(started))
 		}
-		timer.Reset(time.Until(c.next.Truncate(min(together, c.plan.pace.interval/intervalParts))))
+		timer.Reset(time.Until(c.grouped(c.next)))
 	}
+}
+
+// grouped puts a moment back to that of its group. Unlike Time.Truncate it keeps the monotonic clock, so that setting the wall
+// clock while a probe runs does not put off the next.
+func (c *check) grouped(moment time.Time) time.Time {
+	grain := min(together, c.plan.pace.interval/intervalParts)
+	return moment.Add(-time.Duration(moment.UnixNano() % int64(grain)))
 }
 
 func (c *check) interval() time.Duration {

@@ -111,7 +111,10 @@ func newNetwork(answer func(address string, attempt int) error) *network {
 	return &network{answer: answer, attempts: map[string][]time.Time{}}
 }
 
-func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
+func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, error) {
+	if kind == "udp" {
+		return nil, &net.OpError{Op: "dial", Net: kind, Err: syscall.ENETUNREACH}
+	}
 	n.mu.Lock()
 	attempt := len(n.attempts[address])
 	n.attempts[address] = append(n.attempts[address], time.Now())

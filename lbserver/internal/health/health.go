@@ -24,8 +24,8 @@ const (
 	firstGap = time.Millisecond
 )
 
-// DialFunc opens a connection to "ip:port" on network "tcp". It gives up, with an error whose Timeout method says true,
-// at the context's deadline.
+// DialFunc opens a connection to "ip:port" on network "tcp", or a socket on network "udp". It gives up, with an error whose
+// Timeout method says true, at the context's deadline.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Options are what a Checker needs beside the servers.

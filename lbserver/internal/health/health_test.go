@@ -330,6 +330,22 @@ func TestOwnExhaustionSaysNothingOfServers(t *testing.T) {
 	})
 }
 
+// A machine that has no address to speak to the server from lacks no port: it can't reach the server.
+func TestNoWayToAServerIsTheVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(func(_ string, attempt int) error {
+			if attempt == 0 {
+				return nil
+			}
+			return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EADDRNOTAVAIL}
+		})
+		f := newFleet(t, health.Options{Dial: n.dial}, tcpCheck(), address(0))
+		defer f.checker.Close()
+		time.Sleep(time.Hour)
+		f.requireStatus(lbapi.Unhealthy, "after an hour without a way to it")
+	})
+}
+
 func TestChecksAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, health.Options{Dial: newNetwork(inTurn("..x")).dial, Random: steady}, tcpCheck(), address(0))

@@ -43,7 +43,7 @@ func (p *probe) run(ctx context.Context, dial DialFunc) (lbapi.UnhealthyReason, 
 	defer cancel()
 	connection, err := dial(dialing, "tcp", p.target.address)
 	if err != nil {
-		return p.connectFailure(err)
+		return p.connectFailure(dialing, dial, err)
 	}
 	defer p.hangUp(connection)
 	if p.request == nil {
@@ -70,11 +70,9 @@ func (p *probe) failure(reason lbapi.CheckFailure, format string, arguments ...a
 	return lbapi.UnhealthyReason{Reason: reason, Detail: fmt.Sprintf(format, arguments...)}
 }
 
-func (p *probe) connectFailure(err error) (lbapi.UnhealthyReason, error) {
-	for _, exhausted := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, exhausted) {
-			return lbapi.UnhealthyReason{}, fmt.Errorf("open a connection to %s: %w", p.target.address, err)
-		}
+func (p *probe) connectFailure(ctx context.Context, dial DialFunc, err error) (lbapi.UnhealthyReason, error) {
+	if exhausted(err) || errors.Is(err, syscall.EADDRNOTAVAIL) && p.hasRoute(ctx, dial) {
+		return lbapi.UnhealthyReason{}, fmt.Errorf("open a connection to %s: %w", p.target.address, err)
 	}
 	switch {
 	case isTimeout(err):
@@ -84,6 +82,27 @@ func (p *probe) connectFailure(err error) (lbapi.UnhealthyReason, error) {
 	default:
 		return p.failure(lbapi.ConnectFailed, "connecting to %s: %v", p.target.address, cause(err)), nil
 	}
+}
+
+// exhausted tells that this machine has no more of what a connection needs.
+func exhausted(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRoute tells whether this machine has an address to speak to the server from, where a connection found none available:
+// then no port is left for it (connect(2)), and otherwise it can't reach the server at all. Opening a UDP socket sends nothing.
+func (p *probe) hasRoute(ctx context.Context, dial DialFunc) bool {
+	socket, err := dial(ctx, "udp", p.target.address)
+	if err != nil {
+		return false
+	}
+	_ = socket.Close()
+	return true
 }
 
 // exchange sends the request and judges the response.
