@@ -235,6 +235,24 @@ func (s *Server) ReopenLogs() {
 	}
 }
 
+// RotatePersistenceKey has a new key seal persistence cookies. Those that clients have, sealed by the one before, hold until the
+// next rotation and are renewed with each response: rotations that lie further apart than the longest persistence timeout
+// in use, a day at the most, end no session.
+func (s *Server) RotatePersistenceKey(ctx context.Context) error {
+	err := s.control.RotatePersistenceKeys(ctx, func(current []byte) ([]byte, error) {
+		keys, err := persistence.ParseKeys(current)
+		if err != nil {
+			return nil, err
+		}
+		return keys.Rotate().Encode()
+	})
+	if err != nil {
+		return fmt.Errorf("rotate the key of the persistence cookies: %w", err)
+	}
+	s.log.Info("a new key seals persistence cookies; those sealed by the one before hold until the next rotation")
+	return nil
+}
+
 // ready says what keeps the server from serving all that it should.
 func (s *Server) ready(ctx context.Context) error {
 	if _, err := s.store.Load(ctx); err != nil {

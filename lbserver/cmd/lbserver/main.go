@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -93,12 +94,13 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return serve(config)
 }
 
-// serve runs until a signal: the first SIGTERM or SIGINT drains, a second one stops at once, SIGHUP reopens the access log.
+// serve runs until a signal: the first SIGTERM or SIGINT drains, a second one stops at once. SIGHUP reopens the access log, SIGUSR2
+// rotates the key of the persistence cookies.
 func serve(config lbserver.Config) error {
 	// A signal that comes while the server is made waits for it. A reader of the logs that goes away must not end the traffic.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, rotateKey)
 	defer signal.Stop(signals)
 	server, err := lbserver.New(config)
 	if err != nil {
@@ -109,6 +111,8 @@ func serve(config lbserver.Config) error {
 
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
+	var rotations sync.WaitGroup // which may wait for the store
+	defer rotations.Wait()
 	var first time.Time
 	for {
 		select {
@@ -118,6 +122,12 @@ func serve(config lbserver.Config) error {
 			switch {
 			case received == syscall.SIGHUP:
 				server.ReopenLogs()
+			case received == rotateKey:
+				rotations.Go(func() {
+					if err := server.RotatePersistenceKey(ctx); err != nil {
+						config.Log.Error("the keys stay as they were", "error", err)
+					}
+				})
 			case !first.IsZero() && time.Since(first) < signalEcho:
 			case ctx.Err() == nil:
 				first = time.Now()

@@ -423,6 +423,18 @@ func TestSIGTERMFinishesRequestsInFlight(t *testing.T) {
 	}
 }
 
+func TestSIGUSR2RotatesTheKeyOfTheCookies(t *testing.T) {
+	t.Parallel()
+	p := mustLaunch(t, t.TempDir())
+	if err := syscall.Kill(p.PID(), syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the new key", func() bool { return strings.Contains(p.log(), "a new key seals persistence cookies") })
+	if err := p.Stop(patience); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestASecondSignalStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	server := webServer(t)

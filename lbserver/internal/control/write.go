@@ -129,16 +129,29 @@ func (s *Server) try(ctx context.Context, c *call, operation operation) (answer,
 		return s.remember(ctx, c, base, c.failed(portRefusal(next, err)))
 	}
 	reply, err := c.reply(a)
-	if err == nil {
-		next.Revision, err = s.commit(ctx, base.Revision, records, reply)
-	}
 	if err != nil {
 		prepared.Abort()
 		return answer{}, err
 	}
+	if err := s.carryOut(ctx, prepared, next, records, reply); err != nil {
+		return answer{}, err
+	}
+	return a, nil
+}
+
+// carryOut stores a change and puts it in force, or neither. The caller holds mu.
+func (s *Server) carryOut(
+	ctx context.Context, prepared Prepared, next *snapshot.Snapshot, records []store.Record, reply *store.Reply,
+) error {
+	revision, err := s.commit(ctx, s.current.Load().Revision, records, reply)
+	if err != nil {
+		prepared.Abort()
+		return err
+	}
+	next.Revision = revision
 	prepared.Apply()
 	s.current.Store(next)
-	return a, nil
+	return nil
 }
 
 // remember stores the answer of a call that changes nothing, refusals
