@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connection is one TCP connection of a Loop, to be part of what its owner keeps of it: there may be very many. One coroutine at a time reads, and one writes; all methods are for the loop's
-// own goroutine and coroutines.
+// Connection is one TCP connection of a Loop, to be part of what its owner keeps of it: there may be very many. One coroutine
+// at a time reads, and one writes; all methods are for the loop's own goroutine and coroutines.
 type Connection struct {
 	loop       *Loop
 	descriptor int32
