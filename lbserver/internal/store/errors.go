@@ -39,3 +39,15 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("the store %s has format %s, this lbserver reads formats up to %d; start the newer lbserver that wrote it, or restore the copy made before",
 		e.Path, e.Found, e.Known)
 }
+
+// DamagedError says that the store's file is not as lbserver left it.
+type DamagedError struct {
+	Path string
+	Err  error // what is wrong with it
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the store %s is damaged: %v; restore it from a backup, or move it away to start empty", e.Path, e.Err)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
@@ -41,34 +41,37 @@ var (
 	keyRevision = []byte("revision") // 8 bytes, big-endian
 )
 
+// buckets are all buckets of the file.
+func buckets() [][]byte { return [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} }
+
 // Store is a store.Store in a file. Its errors are those that store.Store
-// names, the context's, and *store.IOError.
+// names, the context's, *store.IOError and *store.DamagedError.
 type Store struct {
 	db   *bbolt.DB
 	path string
 	now  func() time.Time
+	// broken is the damage that a write met: bbolt may hold its locks for good
+	// since, and is given no other.
+	broken atomic.Pointer[store.DamagedError]
 }
 
 // Open opens the store in the file path, or makes it, along with its
 // directory. The file is this user's only (mode 0600, a new directory 0700)
-// and locked until Close. now tells when replies expire. The errors for the
-// reader to act on are *store.LockedError, *store.FormatError and
-// *store.IOError.
+// and locked until Close. It is read as a whole first. now tells when replies
+// expire. The errors for the reader to act on are *store.LockedError,
+// *store.FormatError, *store.DamagedError and *store.IOError.
 func Open(path string, now func() time.Time) (*Store, error) {
 	directories, err := makeDirectory(filepath.Dir(path))
 	if err != nil {
 		return nil, &store.IOError{Op: "make the directory", Path: path, Err: err}
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, NoStatistics: true})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, &store.LockedError{Path: path}
-	}
+	db, err := openFile(path)
 	if err != nil {
-		return nil, &store.IOError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
 	s := &Store{db: db, path: path, now: now}
 	if err := errors.Join(s.makePrivate(), s.initialise(), syncDirectories(directories)); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -93,12 +96,12 @@ func (s *Store) initialise() error {
 		if version, err := strconv.Atoi(found); err != nil || version < 1 || version > format {
 			return &store.FormatError{Path: s.path, Found: found, Known: format}
 		}
-		return nil
+		return readAll(tx, s.path)
 	})
 }
 
 func create(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} {
+	for _, name := range buckets() {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
@@ -149,7 +152,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 		return store.State{}, err
 	}
 	var state store.State
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view("read the state", func(tx *bbolt.Tx) error {
 		state = store.State{Revision: revision(tx)}
 		return tx.Bucket(bucketRecords).ForEach(func(key, value []byte) error {
 			kind, id, _ := strings.Cut(string(key), "/")
@@ -160,7 +163,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 			return nil
 		})
 	})
-	return state, s.wrap("read the state", err)
+	return state, err
 }
 
 // Commit implements store.Store.
@@ -194,7 +197,12 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 }
 
 // Close implements store.Store.
-func (s *Store) Close() error { return s.wrap("close", s.db.Close()) }
+func (s *Store) Close() error {
+	if s.broken.Load() != nil {
+		return nil // it would wait for ever; the lock ends with the process
+	}
+	return s.wrap("close", s.db.Close())
+}
 
 func revision(tx *bbolt.Tx) uint64 {
 	return binary.BigEndian.Uint64(tx.Bucket(bucketMeta).Get(keyRevision))
@@ -217,14 +225,26 @@ func putRecords(tx *bbolt.Tx, records []store.Record) error {
 	return nil
 }
 
+func (s *Store) view(op string, read func(*bbolt.Tx) error) error {
+	return s.wrap(op, guard(s.path, func() error { return s.db.View(read) }))
+}
+
 func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
-	return s.wrap(op, s.db.Update(change))
+	if broken := s.broken.Load(); broken != nil {
+		return broken
+	}
+	err := guard(s.path, func() error { return s.db.Update(change) })
+	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+		s.broken.Store(damaged)
+	}
+	return s.wrap(op, err)
 }
 
 // wrap tells failures of the medium from the answers a caller matches.
 func (s *Store) wrap(op string, err error) error {
-	var formatErr *store.FormatError
-	if err == nil || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNoReply) || errors.As(err, &formatErr) {
+	_, foreign := errors.AsType[*store.FormatError](err)
+	_, damaged := errors.AsType[*store.DamagedError](err)
+	if err == nil || foreign || damaged || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNoReply) {
 		return err
 	}
 	return &store.IOError{Op: op, Path: s.path, Err: err}

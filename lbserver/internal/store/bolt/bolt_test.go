@@ -100,8 +100,8 @@ func TestAnotherProgramsFileIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(text, time.Now)
-	var ioErr *store.IOError
-	if !errors.As(err, &ioErr) || ioErr.Path != text {
+	var damaged *store.DamagedError
+	if !errors.As(err, &damaged) || damaged.Path != text {
 		t.Errorf("a file that is no database: got %v", err)
 	}
 }

@@ -27,13 +27,13 @@ func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 		return nil, err
 	}
 	var stored *storedReply
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view("read the reply of nonce "+nonce, func(tx *bbolt.Tx) error {
 		var err error
 		stored, err = readReply(tx, nonce)
 		return err
 	})
 	if err != nil {
-		return nil, s.wrap("read the reply of nonce "+nonce, err)
+		return nil, err
 	}
 	if stored == nil || !s.now().Before(stored.Expires) {
 		return nil, store.ErrNoReply
