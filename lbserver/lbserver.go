@@ -18,7 +18,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -31,8 +30,6 @@ import (
 )
 
 const (
-	// storeFile is the store's file in the data directory.
-	storeFile = "lbserver.db"
 	// inventoryInterval is how often the inventory file is looked at.
 	inventoryInterval = time.Second
 	// listenerRetryInterval is how often the ports that another process held are tried again.
@@ -91,7 +88,7 @@ func (s *Server) open() (err error) {
 	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	if s.store, err = bolt.Open(filepath.Join(s.config.DataDir, storeFile), s.config.Now); err != nil {
+	if err := s.openStore(); err != nil {
 		return err
 	}
 	if err := s.findCredentials(); err != nil {
