@@ -42,7 +42,8 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	return pair, path, nil
 }
 
-// save writes the pair beside its place and moves it there, so that a crash leaves a whole file or none.
+// save writes the pair beside its place and moves it there, so that a crash leaves a whole file or none. When it returns
+// without an error, the pair survives a power cut: clients are told it.
 func (c credentials) save(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
@@ -59,5 +60,17 @@ func (c credentials) save(path string) error {
 	if err != nil {
 		return fmt.Errorf("keep the API keys: %w", errors.Join(err, os.Remove(temporary.Name())))
 	}
+	if err := syncDirectory(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("keep the API keys: %w", err)
+	}
 	return nil
+}
+
+// syncDirectory makes the names in a directory as durable as what the files hold.
+func syncDirectory(path string) error {
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
 }
