@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,5 +98,64 @@ func TestTheKeysAreNobodyElses(t *testing.T) {
 		if err := os.Chmod(keys, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// heldClock is a clock that stops the call that reads it, once it is told to.
+type heldClock struct {
+	hold, release chan struct{} // hold takes one reading, release ends it
+	ended         chan struct{}
+}
+
+func (c *heldClock) now() time.Time {
+	select {
+	case c.hold <- struct{}{}:
+		<-c.release
+		close(c.ended)
+	default:
+	}
+	return time.Now()
+}
+
+// A call that is under way when the server ends must not find the store closed, nor go on when Close has returned.
+func TestCloseWaitsForTheCallsThatAreUnderWay(t *testing.T) {
+	t.Parallel()
+	clock := &heldClock{hold: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{})}
+	config := testConfig(t)
+	config.Now = clock.now
+	server, err := lbserver.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(t.Context()) }()
+	connection, err := net.Dial("tcp", server.APIAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := fmt.Fprint(connection, "GET /v1/regions/local/loadBalancers/ HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-clock.hold // the call is under way
+	var stopped sync.WaitGroup
+	var early atomic.Bool
+	for _, end := range []func() error{server.Close, func() error { return <-ended }} {
+		stopped.Go(func() {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-clock.ended:
+			default:
+				early.Store(true)
+			}
+		})
+	}
+	time.Sleep(300 * time.Millisecond) // time to return too early
+	close(clock.release)
+	stopped.Wait()
+	if early.Load() {
+		t.Error("Close or Run returned before the call had ended")
 	}
 }

@@ -56,7 +56,7 @@ type Server struct {
 	node      *node
 	control   *control.Server
 
-	api, operations                 *http.Server
+	api, operations                 *httpServer
 	apiListener, operationsListener net.Listener
 
 	closing  sync.Once
@@ -175,8 +175,8 @@ func (s *Server) serveHTTP() error {
 	if err != nil {
 		return err
 	}
-	s.api = s.httpServer(s.control)
-	s.operations = s.httpServer(operationsHandler(metricsHandler, s.ready))
+	s.api = s.newHTTPServer(s.control)
+	s.operations = s.newHTTPServer(operationsHandler(metricsHandler, s.ready))
 	if s.config.APITLSCert == "" {
 		return nil
 	}
@@ -192,9 +192,10 @@ func (s *Server) serveHTTP() error {
 	return nil
 }
 
-func (s *Server) httpServer(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           handler,
+func (s *Server) newHTTPServer(handler http.Handler) *httpServer {
+	made := &httpServer{handler: handler}
+	made.Server = &http.Server{
+		Handler:           made,
 		ReadHeaderTimeout: apiHeaderTimeout,
 		ReadTimeout:       apiTimeout,
 		WriteTimeout:      apiTimeout,
@@ -202,6 +203,7 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    apiHeaderLimit,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	return made
 }
 
 // listen binds one of the server's own addresses.
@@ -286,7 +288,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func serve(what string, server *http.Server, listener net.Listener) error {
+func serve(what string, server *httpServer, listener net.Listener) error {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the %s address: %w", what, err)
 	}
@@ -300,6 +302,8 @@ func (s *Server) drain() {
 	defer cancelCalls()
 	if err := s.api.Shutdown(calls); err != nil {
 		s.log.Warn("API calls were cut off", "error", err)
+		_ = s.api.Close() // its listener is closed already
+		s.api.wait()
 	}
 	requests, cancelRequests := s.closeableContext(s.config.DrainTimeout)
 	defer cancelRequests()
@@ -349,13 +353,13 @@ func (s *Server) retryListeners(ctx context.Context) {
 	}
 }
 
-// Close stops at once: connections are cut where they are. What was acknowledged is in the store. Further calls wait for
-// the first and return its result.
+// Close stops at once: connections are cut where they are. A change that is being made is made first: what was acknowledged is
+// in the store. Further calls wait for the first and return its result.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		close(s.closed)
 		var failures []error
-		for _, server := range []*http.Server{s.api, s.operations} {
+		for _, server := range []*httpServer{s.api, s.operations} {
 			if server != nil {
 				failures = append(failures, server.Close())
 			}
@@ -366,6 +370,11 @@ func (s *Server) Close() error {
 				if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
 					failures = append(failures, err)
 				}
+			}
+		}
+		for _, server := range []*httpServer{s.api, s.operations} {
+			if server != nil {
+				server.wait()
 			}
 		}
 		if s.node != nil {
