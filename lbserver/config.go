@@ -36,7 +36,8 @@ type Config struct {
 	Inventory string
 	// CheckSpeedup divides the intervals of health checks, and their timeouts to 1 s at the least, for tests; 1 or more.
 	CheckSpeedup int
-	// DrainTimeout is how long a stop waits for requests in flight.
+	// DrainTimeout is how long requests in flight may go on when the server stops, and when their listener is turned off or
+	// deleted; 0 ends them at once.
 	DrainTimeout time.Duration
 	// AccessLog is "-" for standard output, a file's path, or "off".
 	AccessLog string
@@ -139,7 +140,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("check speed-up %d: want 1 or more", c.CheckSpeedup)
 	}
 	if c.DrainTimeout < 0 {
-		return fmt.Errorf("drain timeout %s: want 0 or more", c.DrainTimeout)
+		return fmt.Errorf("drain timeout %s: want 0, which ends requests in flight at once, or more", c.DrainTimeout)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type flags struct {
 	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
 	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
 	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals of health checks by N, and the timeouts to 1 s at the least, for tests (default ${default})." group:"Traffic"`
-	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long a stop waits for requests in flight (default ${default})." group:"Traffic"`
+	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may go on at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
 	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`

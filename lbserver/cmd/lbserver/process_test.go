@@ -382,6 +382,7 @@ func TestStartUpErrorsSayWhatToDo(t *testing.T) {
 		"access log in nowhere":  {t.TempDir(), []string{"--access-log", "/nonexistent/log"}, []string{"access log", "/nonexistent/log"}},
 		"unknown flag":           {t.TempDir(), []string{"--frobnicate"}, []string{"--frobnicate", "--help"}},
 		"no quota":               {t.TempDir(), []string{"--quota-servers=-1"}, []string{"quota of servers -1", "1 or more"}},
+		"negative drain timeout": {t.TempDir(), []string{"--drain-timeout=-1s"}, []string{"drain timeout -1s", "0, which ends requests in flight at once, or more"}},
 		"no region":              {t.TempDir(), []string{"--region="}, []string{"region is empty"}},
 		"environment variable":   {t.TempDir(), []string{"--check-speedup", "0"}, []string{"check speed-up 0"}},
 	} {
@@ -432,6 +433,25 @@ func TestSIGUSR2RotatesTheKeyOfTheCookies(t *testing.T) {
 	waitFor(t, "the new key", func() bool { return strings.Contains(p.log(), "a new key seals persistence cookies") })
 	if err := p.Stop(patience); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestADrainTimeoutOfZeroEndsRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := webServer(t)
+	p := mustLaunch(t, t.TempDir(), "--drain-timeout", "0")
+	url := p.chain(server)
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := get(t, url+"/slow?for=15s")
+		ended <- err
+	}()
+	waitFor(t, "the request to reach the server", func() bool { return server.Requests() > 0 })
+	if err := p.Stop(patience); err != nil { // fails unless the exit status is 0
+		t.Error(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the request in flight was finished")
 	}
 }
 

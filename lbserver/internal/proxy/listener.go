@@ -65,13 +65,16 @@ func (l *Listener) remove(c *connection) {
 	l.proxy.work.Done()
 }
 
+// noDrainTimeout has a listener drain for as long as its requests take.
+const noDrainTimeout = time.Duration(-1)
+
 // drain closes the idle connections at once, has the others close after their request, and closes what is left after the
-// timeout; 0 sets no limit.
+// timeout, which may be 0.
 func (l *Listener) drain(timeout time.Duration) {
 	l.mu.Lock()
 	l.draining.Store(true)
 	open := l.open()
-	if timeout > 0 && l.force == nil {
+	if timeout != noDrainTimeout && l.force == nil {
 		l.force = time.AfterFunc(timeout, l.closeAll)
 	}
 	l.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,14 +191,16 @@ func TestRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T) {
 }
 
 func testRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T, e engine) {
-	g := newGate(t)
-	b := e.newBedWith(t, proxy.Config{DrainTimeout: 50 * time.Millisecond}, g.address)
-	c := b.dial()
-	c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	<-g.entered
-	b.changeListener(func(l *lbapi.Listener) { l.Status = lbapi.Off })
-	if got, _ := io.ReadAll(c.reader); len(got) > 0 {
-		t.Errorf("the client got %q", got)
+	for _, timeout := range []time.Duration{50 * time.Millisecond, 0} {
+		g := newGate(t)
+		b := e.newBedWith(t, proxy.Config{DrainTimeout: timeout}, g.address)
+		c := b.dial()
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		<-g.entered
+		b.changeListener(func(l *lbapi.Listener) { l.Status = lbapi.Off })
+		if got, err := io.ReadAll(c.reader); len(got) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the client got %q, %v", timeout, got, err)
+		}
 	}
 }
 

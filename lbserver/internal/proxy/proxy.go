@@ -24,7 +24,7 @@ import (
 type Config struct {
 	// Services finds the live backend service with an id. Required.
 	Services func(id string) (*service.Service, bool)
-	// DrainTimeout bounds how long a listener that was turned off or deleted finishes its requests; 0 sets no limit.
+	// DrainTimeout is how long a listener that was turned off or deleted may finish its requests; 0 ends them at once.
 	DrainTimeout time.Duration
 	// HeadTimeout is what a client has from the first byte of a request head to its end; 0 means 10 s.
 	HeadTimeout time.Duration
@@ -276,7 +276,7 @@ func (p *Proxy) stop() {
 	}
 	p.mu.Unlock()
 	for _, listener := range leaving {
-		listener.drain(0)
+		listener.drain(noDrainTimeout)
 	}
 }
 
