@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
 // Config is all that a Server can be told. Start from DefaultConfig.
@@ -119,6 +120,9 @@ func (c *Config) check() error {
 	if (c.AccessKey == "") != (c.SecretKey == "") {
 		return errors.New("an access key needs a secret key and the other way round; only one is given")
 	}
+	if reason := signature.InvalidName(c.AccessKey); reason != "" {
+		return fmt.Errorf("the access key %s", reason)
+	}
 	if !c.VIP.IsValid() {
 		return errors.New("the VIP is missing")
 	}
@@ -127,6 +131,9 @@ func (c *Config) check() error {
 	}
 	if c.Region == "" {
 		return errors.New("the region is empty; it is a part of every URL of the API")
+	}
+	if reason := signature.InvalidName(c.Region); reason != "" {
+		return fmt.Errorf("the region %s", reason)
 	}
 	for kind, quota := range map[string]int{
 		"load balancers": c.Quotas.LoadBalancers, "listeners": c.Quotas.Listeners, "servers": c.Quotas.Servers,

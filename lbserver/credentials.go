@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
 // credentialsFile is kept in the data directory, mode 0600.
@@ -38,6 +40,9 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	}
 	if pair.AccessKey == "" || pair.SecretKey == "" {
 		return pair, path, fmt.Errorf("read the API keys in %s: access_key or secret_key is missing", path)
+	}
+	if reason := signature.InvalidName(pair.AccessKey); reason != "" {
+		return pair, path, fmt.Errorf("read the API keys in %s: access_key %s", path, reason)
 	}
 	return pair, path, nil
 }

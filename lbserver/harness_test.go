@@ -76,7 +76,7 @@ func start(tb testing.TB, config lbserver.Config) *balancer {
 func (b *balancer) connect() {
 	b.t.Helper()
 	accessKey, secretKey := b.server.Credentials()
-	b.Client = newClient(b.t, "http://"+b.server.APIAddress(), accessKey, secretKey)
+	b.Client = newClient(b.t, "http://"+b.server.APIAddress(), b.config.Region, accessKey, secretKey)
 	loadBalancers, err := b.LoadBalancers(b.t.Context())
 	if err != nil || len(loadBalancers) != 1 {
 		b.t.Fatalf("want the one load balancer of a new lbserver, got %v, %v", loadBalancers, err)
@@ -84,10 +84,10 @@ func (b *balancer) connect() {
 	b.loadBalancerID = loadBalancers[0].ID
 }
 
-func newClient(tb testing.TB, endpoint, accessKey, secretKey string) *client.Client {
+func newClient(tb testing.TB, endpoint, region, accessKey, secretKey string) *client.Client {
 	tb.Helper()
 	made, err := client.New(client.Config{
-		Endpoint: endpoint, Region: "local", AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
+		Endpoint: endpoint, Region: region, AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
 	})
 	if err != nil {
 		tb.Fatal(err)

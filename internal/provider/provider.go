@@ -72,10 +72,12 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 			"region": schema.StringAttribute{
 				MarkdownDescription: "Region that the API answers for; for lbserver, its `--region`." + fromEnvironment("region"),
 				Optional:            true,
+				Validators:          []validator.String{nameRule()},
 			},
 			"access_key": schema.StringAttribute{
 				MarkdownDescription: "Access key, by which the API knows who signs." + fromEnvironment("access_key"),
 				Optional:            true,
+				Validators:          []validator.String{nameRule()},
 			},
 			"secret_key": schema.StringAttribute{
 				MarkdownDescription: "Secret key that signs every call; it is never sent." + fromEnvironment("secret_key"),

@@ -87,6 +87,8 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 		"no secret key":     {without("secret_key"), `needs "secret_key"`},
 		"an unknown region": {without("region") + "region = terraform_data.later.output\n", `Attribute "region" of the provider is not known before other resources are applied.`},
 		"a bad endpoint":    {without("endpoint") + "endpoint = \"127.0.0.1:9080\"\n", `Attribute "endpoint" must be a URL such as`},
+		"a bad region":      {without("region") + "region = \"a/b\"\n", `Attribute "region" must be of visible ASCII characters other than "/" and ",", got "a/b".`},
+		"a bad access key":  {without("access_key") + "access_key = \"a b\"\n", `Attribute "access_key" must be of visible ASCII characters`},
 		"a bad timeout":     {whole + "request_timeout = \"30\"\n", `Attribute "request_timeout" must be a duration above 0`},
 		"too many retries":  {without("max_retries") + "max_retries = 21\n", `Attribute "max_retries" must be 0 to 20, got 21.`},
 		"nobody there":      {whole, `nothing listens at the endpoint "http://127.0.0.1:1"`},

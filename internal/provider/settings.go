@@ -12,6 +12,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
 const defaultRequestTimeout = 30 * time.Second
@@ -45,6 +46,8 @@ func readSettings(model providerModel, diags *diag.Diagnostics) settings {
 	if s.endpoint != "" {
 		read.judge("endpoint", invalidEndpoint(s.endpoint))
 	}
+	read.judge("region", signature.InvalidName(s.region))
+	read.judge("access_key", signature.InvalidName(s.accessKey))
 	if s.loadBalancerID != "" {
 		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.loadBalancerID))
 	}
@@ -113,6 +116,8 @@ func invalidEndpoint(text string) string {
 	}
 	return ""
 }
+
+func nameRule() stringRule { return stringRule{signature.NameRule, signature.InvalidName} }
 
 func durationRule() stringRule {
 	return stringRule{"a duration above 0 such as \"30s\"", invalidDuration}

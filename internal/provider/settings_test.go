@@ -41,11 +41,12 @@ func TestSettingsComeFromTheEnvironmentWhereTheConfigurationIsSilent(t *testing.
 }
 
 func TestABadSettingIsReportedAtItsAttributeAndNamesItsVariable(t *testing.T) {
-	for attribute, value := range map[string]string{
-		"endpoint": "127.0.0.1:9080", "region": "", "access_key": "", "secret_key": "",
-		"request_timeout": "-1s", "max_retries": "many",
+	for _, test := range []struct{ attribute, value string }{
+		{"endpoint", "127.0.0.1:9080"}, {"region", ""}, {"region", "a/b"}, {"access_key", ""}, {"access_key", "a,b"},
+		{"secret_key", ""}, {"request_timeout", "-1s"}, {"max_retries", "many"},
 	} {
-		t.Run(attribute, func(t *testing.T) {
+		attribute, value := test.attribute, test.value
+		t.Run(attribute+"="+value, func(t *testing.T) {
 			setEnvironment(t)
 			t.Setenv(environmentVariable(attribute), value)
 			var diags diag.Diagnostics

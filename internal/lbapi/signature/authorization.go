@@ -3,6 +3,7 @@ package signature
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,23 @@ func parseAuthorization(text string) (authorization, error) {
 		return claim, malformed("Signature is not 64 lower-case hexadecimal digits")
 	}
 	return claim, nil
+}
+
+// NameRule is what InvalidName demands, in words.
+const NameRule = `visible ASCII characters other than "/" and ","`
+
+// InvalidName says why an access key or a region cannot be told from what stands beside it in the Authorization header or, a
+// region, in the path of a call; "" where it can. The words can follow the name of the setting. That none is given is for the
+// caller to refuse.
+func InvalidName(name string) string {
+	invalid := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' || r == ',' }
+	switch {
+	case strings.ContainsFunc(name, invalid):
+		return fmt.Sprintf("must be of %s, got %.100q", NameRule, name)
+	case name == "." || name == "..":
+		return fmt.Sprintf("must not be a step in a path, got %q", name)
+	}
+	return ""
 }
 
 func (a *authorization) parseCredential(text string) error {

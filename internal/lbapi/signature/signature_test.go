@@ -264,3 +264,22 @@ func FuzzParseAuthorization(f *testing.F) {
 		}
 	})
 }
+
+func TestNamesThatTheHeaderCannotCarryAreInvalid(t *testing.T) {
+	for character := range rune(0x180) {
+		name := "a" + string(character) + "b"
+		credentials, scope := Credentials{AccessKey: name, SecretKey: "SK"}, Scope{Region: name, Service: "lb"}
+		req := newRequest("GET", "/v1/sslCert", nil)
+		Sign(req, nil, credentials, scope, testTime(), testNonce)
+		_, err := NewVerifier(testTime, credentials).Verify(req, nil, scope)
+		visible := character > ' ' && character < 0x7f
+		if valid := InvalidName(name) == ""; valid != (visible && err == nil) {
+			t.Errorf("%q: valid %t, but Verify says: %v", name, valid, err)
+		}
+	}
+	for _, name := range []string{".", ".."} {
+		if InvalidName(name) == "" {
+			t.Errorf("%q is valid", name)
+		}
+	}
+}

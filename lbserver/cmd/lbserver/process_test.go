@@ -382,6 +382,8 @@ func TestStartUpErrorsSayWhatToDo(t *testing.T) {
 		"access log in nowhere":  {t.TempDir(), []string{"--access-log", "/nonexistent/log"}, []string{"access log", "/nonexistent/log"}},
 		"unknown flag":           {t.TempDir(), []string{"--frobnicate"}, []string{"--frobnicate", "--help"}},
 		"no quota":               {t.TempDir(), []string{"--quota-servers=-1"}, []string{"quota of servers -1", "1 or more"}},
+		"region of two":          {t.TempDir(), []string{"--region=a/b"}, []string{`region must be of visible ASCII characters other than "/" and ",", got "a/b"`}},
+		"access key of two":      {t.TempDir(), []string{"--access-key=a,b", "--secret-key=s"}, []string{"access key must be of visible ASCII", `got "a,b"`}},
 		"negative drain timeout": {t.TempDir(), []string{"--drain-timeout=-1s"}, []string{"drain timeout -1s", "0, which ends requests in flight at once, or more"}},
 		"no region":              {t.TempDir(), []string{"--region="}, []string{"region is empty"}},
 		"environment variable":   {t.TempDir(), []string{"--check-speedup", "0"}, []string{"check speed-up 0"}},
