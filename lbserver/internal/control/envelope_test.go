@@ -202,6 +202,8 @@ func TestFiltersAndPages(t *testing.T) {
 		{"second page", "pageNumber=2", ids[20:40], 45},
 		{"last page", "pageNumber=3", ids[40:], 45},
 		{"past the end", "pageNumber=99", ids[40:], 45},
+		{"past all ends", "pageNumber=2147483648", ids[40:], 45},
+		{"past all numbers", "pageNumber=99999999999999999999", ids[40:], 45},
 		{"small pages", "pageNumber=5&pageSize=10", ids[40:], 45},
 		{"all on one", "pageSize=100", ids, 45},
 		{"by id", f(1, "backendIds", "", ids[7]), ids[7:8], 1},
@@ -231,6 +233,7 @@ func TestFiltersAndPages(t *testing.T) {
 		})
 	}
 	for query, field := range map[string]string{
+		"pageNumber=-99999999999999999999": "pageNumber", "pageSize=99999999999999999999": "pageSize",
 		"pageNumber=0": "pageNumber", "pageNumber=x": "pageNumber", "pageSize=9": "pageSize", "pageSize=101": "pageSize",
 		f(1, "listenerIds", "", "x"):            "filters.1.name",
 		f(1, "backendIds", "gt", "x"):           "filters.1.operator",

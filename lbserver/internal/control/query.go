@@ -2,7 +2,9 @@ package control
 
 import (
 	"cmp"
+	"errors"
 	"maps"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -127,14 +129,13 @@ func takePaging(parameters map[string]string) (number, size int, details []lbapi
 		if !given {
 			return value
 		}
-		parsed, err := strconv.Atoi(text)
-		if err != nil || parsed < least || parsed > most {
+		parsed, err := strconv.Atoi(text) // the nearest there is, where it is out of range
+		if (err != nil && !errors.Is(err, strconv.ErrRange)) || parsed < least || parsed > most {
 			details = append(details, detail(name, "must be a whole number %s, got %.40q", rule, text))
 		}
 		return parsed
 	}
-	// More pages than any server holds objects; past the end is the last page.
-	number = take("pageNumber", 1, 1, 1<<30, "from 1")
+	number = take("pageNumber", 1, 1, math.MaxInt, "from 1") // past the end is the last page
 	size = take("pageSize", defaultPageSize, minPageSize, maxPageSize, "from 10 to 100")
 	return number, size, details
 }
