@@ -201,7 +201,9 @@ func (s *Server) newHTTPServer(handler http.Handler) *httpServer {
 		WriteTimeout:      apiTimeout,
 		IdleTimeout:       apiIdleTimeout,
 		MaxHeaderBytes:    apiHeaderLimit,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		// OPTIONS * is for the handler as well: the API answers no one without a signature.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return made
 }

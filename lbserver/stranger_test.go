@@ -3,12 +3,14 @@ package lbserver_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver"
 )
 
@@ -47,5 +49,31 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// OPTIONS * is a call like any other: net/http would answer it by itself.
+func TestAStrangersOptionsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := start(t, testConfig(t))
+	connection, err := net.Dial("tcp", b.server.APIAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := fmt.Fprint(connection, "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var envelope lbapi.Envelope[json.RawMessage]
+	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusUnauthorized || envelope.RequestID == "" || envelope.Error.Status != lbapi.Unauthenticated {
+		t.Errorf("answered with %s, %+v", response.Status, envelope)
 	}
 }

@@ -73,8 +73,10 @@ func (s *Server) scope() signature.Scope {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	// The mux would send a client on to the clean path, and out of the
-	// envelope; a signature is good for one path anyway.
-	if clean := path.Clean(req.URL.Path); clean != req.URL.Path && clean+"/" != req.URL.Path {
+	// envelope; a signature is good for one path anyway. So it would answer
+	// the * of OPTIONS, which is no path.
+	clean := path.Clean(req.URL.Path)
+	if clean != req.URL.Path && clean+"/" != req.URL.Path || req.RequestURI == "*" {
 		s.lost.ServeHTTP(w, req)
 		return
 	}
