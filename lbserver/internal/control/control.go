@@ -75,7 +75,7 @@ func (e *PortError) reason() string {
 	var advice string
 	switch number {
 	case syscall.EADDRINUSE:
-		advice = "another process holds the port; stop it or choose another port"
+		advice = "another process, or lbserver's own API or operations address, holds the port; free it or choose another port"
 	case syscall.EADDRNOTAVAIL:
 		advice = "the address of the load balancer is not one of this machine's"
 	case syscall.EACCES:

@@ -104,7 +104,7 @@ func TestPortThatCannotBeOpenedStoresNothing(t *testing.T) {
 	}
 	body := `{"listenerName":"taken","loadBalancerId":"$ALB","protocol":"Http","port":81,"backendId":"` + service + `"}`
 	got := a.call("POST", base+"listeners/", body)
-	got.expect(t, conflict, "port", "cannot open 127.0.0.1:81: address already in use (another process holds the port")
+	got.expect(t, conflict, "port", "cannot open 127.0.0.1:81: address already in use (another process, or lbserver's own API or operations address, holds the port")
 	if !strings.Contains(got.Error.Message, `"taken"`) {
 		t.Errorf("%q does not name the listener", got.Error.Message)
 	}

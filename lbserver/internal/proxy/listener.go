@@ -140,7 +140,7 @@ type ListenError struct {
 func (e *ListenError) Error() string {
 	advice := "check that the load balancer's address belongs to this machine, and that the port may be opened"
 	if e.InUse() {
-		advice = "another process holds that port: stop it, or choose another port"
+		advice = "another process, or lbserver's own API or operations address, holds that port: free it, or choose another port"
 	}
 	return fmt.Sprintf("open %s for listener %q (%s): %v; %s", e.Address, e.Name, e.ListenerID, e.Err, advice)
 }
@@ -148,7 +148,7 @@ func (e *ListenError) Error() string {
 // Unwrap returns the system's error.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// InUse tells that another process holds the port.
+// InUse tells that the port is taken: by another process, or by this one beside its listeners.
 func (e *ListenError) InUse() bool { return errors.Is(e.Err, syscall.EADDRINUSE) }
 
 // open binds the port of a listener.
