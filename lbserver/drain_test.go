@@ -101,18 +101,17 @@ func TestTheKeysAreNobodyElses(t *testing.T) {
 	}
 }
 
-// heldClock is a clock that stops the call that reads it, once it is told to.
+// heldClock is a clock that stops the call that reads it first once it is armed.
 type heldClock struct {
-	hold, release chan struct{} // hold takes one reading, release ends it
-	ended         chan struct{}
+	armed                atomic.Bool
+	held, release, ended chan struct{} // each is closed when that comes
 }
 
 func (c *heldClock) now() time.Time {
-	select {
-	case c.hold <- struct{}{}:
+	if c.armed.CompareAndSwap(true, false) {
+		close(c.held)
 		<-c.release
 		close(c.ended)
-	default:
 	}
 	return time.Now()
 }
@@ -120,7 +119,7 @@ func (c *heldClock) now() time.Time {
 // A call that is under way when the server ends must not find the store closed, nor go on when Close has returned.
 func TestCloseWaitsForTheCallsThatAreUnderWay(t *testing.T) {
 	t.Parallel()
-	clock := &heldClock{hold: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{})}
+	clock := &heldClock{held: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{})}
 	config := testConfig(t)
 	config.Now = clock.now
 	server, err := lbserver.New(config)
@@ -134,10 +133,11 @@ func TestCloseWaitsForTheCallsThatAreUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
+	clock.armed.Store(true)
 	if _, err := fmt.Fprint(connection, "GET /v1/regions/local/loadBalancers/ HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	<-clock.hold // the call is under way
+	<-clock.held // the call is under way
 	var stopped sync.WaitGroup
 	var early atomic.Bool
 	for _, end := range []func() error{server.Close, func() error { return <-ended }} {
