@@ -55,7 +55,7 @@ func (x *exchange) readResponse() conversation {
 			if err := x.awaitServer(since); err != nil {
 				return x.judgeSilence(err, heard)
 			}
-			heard = true
+			heard, x.early = true, !x.bodySent()
 		case !x.response.Interim():
 			return conversationAnswered
 		default:
@@ -167,16 +167,15 @@ func (x *exchange) deliver() (keep bool) {
 	x.responseBody = newBody(framing, x.response.ContentLength())
 	x.responseBody.plain = x.request.Version10
 	stripped := x.request.Version10 && framing == http1.FramingChunked
-	early := !x.bodySent()
-	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && !early
-	x.linger = !keep && (x.request.KeepAlive() || early)
+	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && !x.early
+	x.linger = !keep && (x.request.KeepAlive() || x.early)
 	x.renderResponse(head, keep)
 	if !x.sendResponse(keep) {
 		return false
 	}
 	x.complete = true
 	x.joinUpload()
-	if !early && x.bodySent() && x.serverReusable(framing) {
+	if !x.early && x.bodySent() && x.serverReusable(framing) {
 		x.keepServer()
 	}
 	return keep

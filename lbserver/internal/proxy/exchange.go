@@ -63,6 +63,7 @@ type exchange struct {
 	// writeBroken tells that the server did not take the whole request.
 	writeBroken bool
 	continued   bool // the server has sent 100
+	early       bool // the server answered before it was sent the whole request
 	sticky      stickiness
 
 	input        window // from the server
@@ -203,7 +204,7 @@ func (x *exchange) reset() {
 	x.sticky = stickiness{}
 	x.requestID, x.failure = 0, ""
 	x.status, x.failureStatus, x.received, x.sent, x.retries = 0, 0, 0, 0, 0
-	x.complete, x.linger, x.resent, x.writeBroken, x.continued = false, false, false, false, false
+	x.complete, x.linger, x.resent, x.writeBroken, x.continued, x.early = false, false, false, false, false, false
 }
 
 // id names the request in error pages and logs. It is made when it is asked for, which most requests never do; it has 16

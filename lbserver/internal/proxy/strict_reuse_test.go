@@ -46,6 +46,34 @@ func TestServerThatAnsweredEarlyGetsNoOtherRequestOnTheConnection(t *testing.T) 
 	})
 }
 
+// TestAnAnswerSaidBeforeTheBodyIsEarlyWhateverComesMeanwhile has the client send the body while what the server said before
+// that is passed on, which takes a while.
+func TestAnAnswerSaidBeforeTheBodyIsEarlyWhateverComesMeanwhile(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e engine) {
+		says := "HTTP/1.1 100 Continue\r\n\r\n" + strings.Repeat("HTTP/1.1 103 Hints\r\nA: b\r\n\r\n", 30) + defaultAnswer
+		b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+			for readHead(reader) != "" {
+				io.WriteString(connection, says)
+			}
+		}))
+		for range 50 {
+			c := b.dial()
+			c.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 29\r\n\r\n")
+			if response, _ := c.receive(http.MethodPost); response.StatusCode != 100 {
+				t.Fatalf("got %s", response.Status)
+			}
+			c.send("GET / HTTP/1.1\r\nHost: evil\r\n\r\n")
+			response, _ := c.receive(http.MethodPost)
+			for response.StatusCode == 103 {
+				response, _ = c.receive(http.MethodPost)
+			}
+			if response.StatusCode != 200 || !response.Close {
+				t.Fatalf("got %s, close %t; want one that closes", response.Status, response.Close)
+			}
+		}
+	})
+}
+
 // TestLateBytesBehindAResponseReachNobody has a server say a second response, which nobody has asked for, while its connection
 // is kept. A client that asks afterwards must not get it.
 func TestLateBytesBehindAResponseReachNobody(t *testing.T) {
