@@ -36,15 +36,19 @@ type HealthCheckSpec struct {
 	Codes              *[]string    `json:"httpCode,omitempty"`
 }
 
-// Apply lays the spec over a health check: what is not given stays as it is, unless the protocol changes, when it starts
-// from the defaults. The zero HealthCheck is the one to give for a creation.
+// Apply lays the spec over a health check: what is not given stays as it is, but for HTTP fields where the protocol changes. One
+// that was off starts from the defaults. The zero HealthCheck is the one to give for a creation.
 func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	protocol := to.Protocol
 	if s.Protocol != nil {
 		protocol = *s.Protocol
 	}
-	if protocol != to.Protocol {
-		to = DefaultHealthCheck(protocol)
+	switch defaults := DefaultHealthCheck(protocol); {
+	case !to.Enabled():
+		to = defaults
+	case protocol != to.Protocol:
+		to.Protocol = protocol
+		to.HTTPVersion, to.Domain, to.Path, to.Codes = defaults.HTTPVersion, defaults.Domain, defaults.Path, defaults.Codes
 	}
 	set(&to.HealthyThreshold, s.HealthyThreshold)
 	set(&to.UnhealthyThreshold, s.UnhealthyThreshold)

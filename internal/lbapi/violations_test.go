@@ -144,7 +144,7 @@ func TestAnHTTPFieldNeedsAnHTTPCheck(t *testing.T) {
 	}
 }
 
-func TestASpecChangesWhatItGivesAndStartsAfreshWithAnotherProtocol(t *testing.T) {
+func TestASpecChangesWhatItGivesAndHTTPFieldsWithTheProtocol(t *testing.T) {
 	http, tcp, interval, path := HTTP, TCP, 7, "/up"
 	check := (&HealthCheckSpec{Protocol: &http, Interval: &interval, Path: &path}).Apply(HealthCheck{})
 	want := HealthCheck{
@@ -159,8 +159,15 @@ func TestASpecChangesWhatItGivesAndStartsAfreshWithAnotherProtocol(t *testing.T)
 	if diff := cmp.Diff(want, (&HealthCheckSpec{Protocol: &http, Timeout: &timeout}).Apply(check)); diff != "" {
 		t.Errorf("same protocol (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(DefaultHealthCheck(TCP), (&HealthCheckSpec{Protocol: &tcp}).Apply(check)); diff != "" {
+	check = (&HealthCheckSpec{Protocol: &tcp}).Apply(check)
+	want = HealthCheck{Protocol: TCP, HealthyThreshold: 3, UnhealthyThreshold: 3, Timeout: 3, Interval: 7}
+	if diff := cmp.Diff(want, check); diff != "" {
 		t.Errorf("another protocol (-want +got):\n%s", diff)
+	}
+	want = DefaultHealthCheck(HTTP)
+	want.Interval = 7
+	if diff := cmp.Diff(want, (&HealthCheckSpec{Protocol: &http}).Apply(check)); diff != "" {
+		t.Errorf("back again (-want +got):\n%s", diff)
 	}
 }
 
