@@ -158,7 +158,7 @@ func (x *exchange) deliver() (keep bool) {
 	framing := x.response.Framing(x.request.Method)
 	if x.response.Status == 101 {
 		x.joinUpload()
-		if !x.request.Upgrade() || !x.response.Upgrade() || !x.bodySent() {
+		if !x.response.Takes(head, &x.request, x.head) || !x.bodySent() {
 			x.failServer(502, "the server changed to another protocol that the request had not asked for")
 			return x.answerFailed()
 		}

@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // options are the connection options (RFC 9110, 7.6.1) that mean something here.
 type options uint8
@@ -221,6 +224,21 @@ func (h *head) judgeFraming(version10 bool) error {
 // mayUpgrade tells whether the message asks for, or agrees to, a change of protocol (RFC 9110, 7.8).
 func (h *head) mayUpgrade() bool {
 	return h.hasUpgrade && !h.hasRefused && h.options&optionUpgrade != 0
+}
+
+// protocols are the elements of the Upgrade lists of a head.
+func (h *head) protocols(buf []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range h.count {
+			if f := &h.fields[i]; f.kind == kindUpgrade {
+				for protocol := range bytes.SplitSeq(f.value(buf), []byte{','}) {
+					if protocol = trim(protocol); len(protocol) > 0 && !yield(protocol) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // listsRefusedProtocol tells whether an Upgrade list has a protocol that carries more HTTP (h2c, HTTP/2.0, TLS/1.0). Behind

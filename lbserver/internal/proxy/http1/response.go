@@ -1,5 +1,7 @@
 package http1
 
+import "bytes"
+
 // Response is the head of a response; see [Request] for how it and its buffer are used.
 type Response struct {
 	// Status is the status code, 100 to 999.
@@ -113,6 +115,24 @@ func (r *Response) ContentLength() int64 { return r.length }
 
 // Upgrade tells whether a 101 response names the protocol it changes to (RFC 9110, 15.2.2).
 func (r *Response) Upgrade() bool { return r.Status == 101 && r.mayUpgrade() }
+
+// Takes tells whether the response changes to what the request in asked offered, and to no other protocol (RFC 9110, 7.8).
+func (r *Response) Takes(buf []byte, request *Request, asked []byte) bool {
+	if !r.Upgrade() || !request.Upgrade() {
+		return false
+	}
+	changes := false
+	for taken := range r.protocols(buf) {
+		changes = false
+		for offered := range request.protocols(asked) {
+			changes = changes || bytes.EqualFold(offered, taken)
+		}
+		if !changes {
+			break
+		}
+	}
+	return changes
+}
 
 // Length is the length of the head that Parse has read, in bytes.
 func (r *Response) Length() int { return r.position + 2 }
