@@ -14,6 +14,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -52,6 +53,9 @@ func Parse(text []byte) (*Object, []lbapi.Detail) {
 	if !utf8.Valid(text) {
 		return nil, fault(Whole, "must be UTF-8")
 	}
+	if half := halfPair(text); half != "" {
+		return nil, fault(Whole, "must be Unicode: "+half+" is one half of a character")
+	}
 	r := reader{decoder: json.NewDecoder(bytes.NewReader(text))}
 	r.decoder.UseNumber()
 	value, err := r.value("", 0)
@@ -66,6 +70,43 @@ func Parse(text []byte) (*Object, []lbapi.Detail) {
 		return nil, fault(Whole, "must end after the JSON object")
 	}
 	return object, r.faults
+}
+
+// halfPair finds a surrogate that is escaped without the other of its pair. encoding/json would read another text in its place.
+func halfPair(text []byte) string {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return ""
+		}
+		text = text[at:]
+		first, second := escaped(text), rune(0)
+		if utf16.IsSurrogate(first) {
+			second = escaped(text[escapeLength:])
+		}
+		switch {
+		case !utf16.IsSurrogate(first):
+			text = text[min(2, len(text)):] // the escaped byte may be a backslash itself
+		case utf16.DecodeRune(first, second) == utf8.RuneError:
+			return string(text[:escapeLength])
+		default:
+			text = text[2*escapeLength:]
+		}
+	}
+}
+
+const escapeLength = len(`\uFFFF`)
+
+// escaped is the UTF-16 unit that a text begins with, escaped as \uFFFF; 0 where it begins with anything else.
+func escaped(text []byte) rune {
+	if len(text) < escapeLength || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[2:escapeLength]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }
 
 func (r *reader) describe(err error) string {

@@ -46,6 +46,10 @@ func TestGivenValuesArriveAndNullsDoNot(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	got, faults = decode(`{"name":"\\ud800 \ud83d\ude00 \u0041\ufffd"}`)
+	if name = "\\ud800 😀 A\ufffd"; len(faults) > 0 || got.Name == nil || *got.Name != name {
+		t.Errorf("escapes: %v, %v", got.Name, faults)
+	}
 	got, faults = decode(`{"name":null,"inner":{"port":null},"unheard of":null}`)
 	if diff := cmp.Diff(outer{Inner: &inner{}}, got); diff != "" || len(faults) > 0 {
 		t.Errorf("nulls: %v (-want +got):\n%s", faults, diff)
@@ -63,6 +67,11 @@ func TestEveryFaultIsNamedByItsPath(t *testing.T) {
 		{`{}x`, Whole, "must end after the JSON object"},
 		{`{"name" "n"}`, Whole, "must be JSON: at byte"},
 		{"{\"name\":\"\xff\"}", Whole, "must be UTF-8"},
+		{`{"name":"a\ud800b"}`, Whole, "must be Unicode: "},
+		{`{"name":"\uDC00\uD800"}`, Whole, "must be Unicode: "},
+		{`{"name":"\ud83d\u0041"}`, Whole, "must be Unicode: "},
+		{`{"name":"\\\ud83d"}`, Whole, "must be Unicode: "},
+		{`{"name":"\ud83d`, Whole, "must be Unicode: "},
 		{deep, Whole, "must not nest deeper than 16 levels"},
 		{`{"name":"a","name":"b"}`, "name", "is given twice"},
 		{`{"name":null,"name":"b"}`, "name", "is given twice"},
