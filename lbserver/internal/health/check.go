@@ -74,7 +74,7 @@ func (c *check) run() {
 		}
 		started := time.Now()
 		c.next = started.Add(c.interval())
-		failure, err := c.probe.run(c.ctx, c.options.Dial)
+		failure, err := c.probe.run(c.ctx, c.options)
 		if c.ctx.Err() != nil {
 			return // what was cut off says nothing of the server
 		}

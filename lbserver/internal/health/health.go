@@ -37,6 +37,8 @@ type Options struct {
 	// Random returns numbers from 0 up to 1 for the jitter of intervals, to many goroutines; nil means the runtime's.
 	Random func() float64
 	Log    *slog.Logger
+
+	heads *heads
 }
 
 // Checker runs the health checks of all backend services.
@@ -59,6 +61,7 @@ func New(options Options) *Checker {
 		options.Random = rand.Float64
 	}
 	options.Speedup = max(options.Speedup, 1)
+	options.heads = new(heads)
 	return &Checker{options: options, checks: map[*service.Server]*check{}, checked: map[*service.Service][]*service.Server{}}
 }
 

@@ -1,18 +1,19 @@
 package health
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
 )
 
-// What a probe reads at most: one line of a response's head, and lines of interim (1xx) responses before the final one.
+// What a probe reads: heads of responses, of which it takes most in one piece, and no more interim (1xx) ones before the final
+// one than the data plane.
 const (
-	maxLineBytes    = 1024
-	maxInterimLines = 64
+	headBuffer = 2 << 10
+	maxInterim = 32
 )
 
 // requestOf builds the request of a check. Path and domain have passed lbapi's rules, so neither can hold a line end or a
@@ -37,83 +38,67 @@ type formatError struct{ text string }
 
 func (e *formatError) Error() string { return e.text }
 
-// readStatus reads a response up to the status line of the final one and returns its status. begun says whether any byte
-// came. An error is a *formatError or the connection's.
-func readStatus(connection io.Reader) (status int, begun bool, err error) {
-	reader := bufio.NewReaderSize(connection, maxLineBytes)
-	for range maxInterimLines {
-		line, err := reader.ReadSlice('\n')
-		begun = begun || len(line) > 0
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) && couldBeStatusLine(line) {
+// head is what a response's head is read with. That is more than the stacks of thousands of checks should have room for.
+type head struct {
+	response http1.Response
+	buffer   []byte
+}
+
+// heads is a free list of heads.
+type heads struct{ pool sync.Pool }
+
+func (h *heads) get() *head {
+	if free, ok := h.pool.Get().(*head); ok {
+		return free
+	}
+	return &head{buffer: make([]byte, headBuffer)}
+}
+
+func (h *heads) put(used *head) { h.pool.Put(used) }
+
+// readStatus reads up to the end of the final response's head, as strictly as the data plane does: a server that passes here
+// must be able to pass there. begun says whether any byte came. An error is a *formatError or the connection's.
+func (h *head) readStatus(connection io.Reader) (status int, begun bool, err error) {
+	response, read := &h.response, 0
+	response.Reset()
+	for interim := 0; ; {
+		buffer := h.buffer
+		n, err := response.Parse(buffer[:read])
+		switch {
+		case err != nil:
+			return 0, true, notHTTP(err.Error(), buffer[:read])
+		case n > 0 && !response.Interim():
+			return response.Status, true, nil
+		case n > 0:
+			if interim++; interim > maxInterim {
+				return 0, true, &formatError{"too many interim responses"}
+			}
+			read = copy(buffer, buffer[n:read])
+			response.Reset()
+			continue
+		case read == len(buffer):
+			h.buffer = append(buffer, make([]byte, len(buffer))...) // Parse ends this
+		}
+		count, err := connection.Read(h.buffer[read:])
+		read += count
+		begun = begun || count > 0
+		switch {
+		case count > 0 || err == nil:
+		case !couldBeStatusLine(h.buffer[:read]):
+			return 0, begun, notHTTP("there is no status line", h.buffer[:read])
+		default:
 			return 0, begun, err
 		}
-		status, ok := parseStatusLine(line)
-		if !ok {
-			return 0, begun, &formatError{fmt.Sprintf("not an HTTP response: it begins with %.40q", line)}
-		}
-		if status >= 200 || status == 101 {
-			return status, begun, nil
-		}
-		if err := skipFields(reader); err != nil {
-			return 0, begun, err
-		}
 	}
-	return 0, begun, &formatError{"too many interim responses"}
 }
 
-// skipFields reads to the end of an interim response's head.
-func skipFields(reader *bufio.Reader) error {
-	for range maxInterimLines {
-		line, err := reader.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return &formatError{fmt.Sprintf("a line of an interim response is longer than %d bytes", maxLineBytes)}
-		}
-		if err != nil {
-			return err
-		}
-		if string(line) == "\r\n" {
-			return nil
-		}
-	}
-	return &formatError{fmt.Sprintf("an interim response has more than %d lines", maxInterimLines)}
+func notHTTP(why string, begins []byte) error {
+	return &formatError{fmt.Sprintf("not an HTTP response: %s; it begins with %.40q", why, begins)}
 }
 
-const statusLineStart = "HTTP/1."
-
-// couldBeStatusLine tells whether a line that was cut off may have been going to be a status line.
-func couldBeStatusLine(line []byte) bool {
-	n := min(len(line), len(statusLineStart))
-	return string(line[:n]) == statusLineStart[:n]
-}
-
-// parseStatusLine reads a status line (RFC 9112, 4) as strictly as the data plane does: a server that passes here must be
-// able to pass there. The space before an empty reason may be missing.
-func parseStatusLine(line []byte) (status int, ok bool) {
-	const (
-		minor = len(statusLineStart)
-		code  = minor + len("1 ")
-		end   = code + len("200")
-	)
-	if len(line) < end+len("\r\n") || !couldBeStatusLine(line) || string(line[len(line)-2:]) != "\r\n" {
-		return 0, false
-	}
-	if line[minor] < '0' || line[minor] > '9' || line[minor+1] != ' ' {
-		return 0, false
-	}
-	for _, digit := range line[code:end] {
-		if digit < '0' || digit > '9' {
-			return 0, false
-		}
-		status = status*10 + int(digit-'0')
-	}
-	reason := line[end : len(line)-2]
-	if status < 100 || len(reason) > 0 && reason[0] != ' ' {
-		return 0, false
-	}
-	for _, c := range reason {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return 0, false
-		}
-	}
-	return status, true
+// couldBeStatusLine tells whether what was cut off may have been going to be a status line.
+func couldBeStatusLine(begins []byte) bool {
+	const start = "HTTP/1."
+	n := min(len(begins), len(start))
+	return string(begins[:n]) == start[:n]
 }

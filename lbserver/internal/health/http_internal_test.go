@@ -14,7 +14,7 @@ func FuzzReadStatus(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, response []byte) {
-		status, begun, err := readStatus(bytes.NewReader(response))
+		status, begun, err := new(heads).get().readStatus(bytes.NewReader(response))
 		var malformed *formatError
 		switch {
 		case begun != (len(response) > 0):

@@ -37,13 +37,13 @@ func newProbe(plan *plan) *probe {
 
 // run makes the probe. The zero UnhealthyReason says that it passed. An error says that this machine, not the server,
 // kept it from being made. When ctx ends, run returns soon and its results mean nothing.
-func (p *probe) run(ctx context.Context, dial DialFunc) (lbapi.UnhealthyReason, error) {
+func (p *probe) run(ctx context.Context, options *Options) (lbapi.UnhealthyReason, error) {
 	deadline := time.Now().Add(p.timeout)
 	dialing, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	connection, err := dial(dialing, "tcp", p.target.address)
+	connection, err := options.Dial(dialing, "tcp", p.target.address)
 	if err != nil {
-		return p.connectFailure(dialing, dial, err)
+		return p.connectFailure(dialing, options.Dial, err)
 	}
 	defer p.hangUp(connection)
 	if p.request == nil {
@@ -54,7 +54,9 @@ func (p *probe) run(ctx context.Context, dial DialFunc) (lbapi.UnhealthyReason, 
 	}
 	disarm := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	defer disarm()
-	return p.exchange(connection), nil
+	head := options.heads.get()
+	defer options.heads.put(head)
+	return p.exchange(connection, head), nil
 }
 
 // hangUp ends a connection at once by a reset. Thousands of checks a minute would otherwise leave this machine with as
@@ -106,7 +108,7 @@ func (p *probe) hasRoute(ctx context.Context, dial DialFunc) bool {
 }
 
 // exchange sends the request and judges the response.
-func (p *probe) exchange(connection net.Conn) lbapi.UnhealthyReason {
+func (p *probe) exchange(connection net.Conn, head *head) lbapi.UnhealthyReason {
 	if _, err := connection.Write(p.request); err != nil {
 		switch {
 		case isTimeout(err):
@@ -117,7 +119,7 @@ func (p *probe) exchange(connection net.Conn) lbapi.UnhealthyReason {
 			return p.failure(lbapi.RequestFailed, "sending the request: %v", cause(err))
 		}
 	}
-	status, begun, err := readStatus(connection)
+	status, begun, err := head.readStatus(connection)
 	var malformed *formatError
 	switch {
 	case errors.As(err, &malformed):
