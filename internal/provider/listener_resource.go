@@ -100,7 +100,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			},
 			"idle_timeout": schema.Int64Attribute{
 				MarkdownDescription: fmt.Sprintf("Time after which a client's connection without traffic is closed, %s; default `%d` for "+
-					"`http` and `https`, `%d` for `tcp` and `tls`.", idle, idle.Default, lbapi.IdleTimeout(lbapi.TCP).Default),
+					"`http` and `https`, `%d` for `tcp` and `tls`. A change holds for a connection from its next request on.", idle, idle.Default, lbapi.IdleTimeout(lbapi.TCP).Default),
 				Optional:      true,
 				Computed:      true,
 				Validators:    []validator.Int64{int64Rule{idle}},
