@@ -270,22 +270,27 @@ func (s *Server) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	failed := make(chan error, 2)
-	var owned sync.WaitGroup
-	owned.Go(func() { failed <- serve("API", s.api, s.apiListener) })
-	owned.Go(func() { failed <- serve("operations", s.operations, s.operationsListener) })
-	owned.Go(func() { s.inventory.Run(background, inventoryInterval, s.instancesChanged) })
-	owned.Go(func() { s.retryListeners(background) })
+	var serving, watching sync.WaitGroup
+	serving.Go(func() { failed <- serve("API", s.api, s.apiListener) })
+	serving.Go(func() { failed <- serve("operations", s.operations, s.operationsListener) })
+	watching.Go(func() { s.inventory.Run(background, inventoryInterval, s.instancesChanged) })
+	watching.Go(func() { s.retryListeners(background) })
 
 	var err error
+	inOrder := false
 	select {
 	case <-ctx.Done():
-		s.drain() //nolint:contextcheck // ctx has ended; draining has its own time
+		inOrder = true
 	case <-s.closed:
 	case err = <-failed:
 	}
 	stopBackground()
+	watching.Wait() // what they may be changing needs the data plane
+	if inOrder {
+		s.drain() //nolint:contextcheck // ctx has ended; draining has its own time
+	}
 	err = errors.Join(err, s.Close()) //nolint:contextcheck // ctx has ended; closing has its own time
-	owned.Wait()
+	serving.Wait()
 	s.log.Info("lbserver has stopped")
 	return err
 }
