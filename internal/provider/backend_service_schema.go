@@ -27,7 +27,9 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "How traffic is given to the servers of a group: by which scheduler, with or without session " +
 			"persistence, and to which servers, by their health. Where `port` or `protocol` of a backend service that a " +
-			"listener uses may change, give it `lifecycle { create_before_destroy = true }`, so that the listener moves to the new one first.",
+			"listener uses may change, give it `lifecycle { create_before_destroy = true }`, so that the listener moves to the new one first. " +
+			"Without it, the deletion of the old one waits for the delete timeout and fails, because the listener still uses it. The same goes " +
+			"for a new key of `for_each`, for which a `moved` block is the better way: then nothing is replaced.",
 		Attributes: withPlacedAttributes(ctx, "backend service", map[string]schema.Attribute{
 			"protocol": schema.StringAttribute{
 				MarkdownDescription: describeWords("Protocol that the servers are spoken to in", lbapi.BackendServiceProtocols().Words(), "") +
@@ -86,7 +88,9 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"wait_for_healthy": schema.Int64Attribute{
 				MarkdownDescription: "How many servers must be healthy before a creation or an update of the backend service is done, " +
 					healthyServers.String() + "; default is not to wait. The wait ends with the create or update timeout, as an error that " +
-					"lists each server with the reason that its checks give; what was made stays in the state, and the next apply waits again. Only with a " +
+					"lists each server with the reason that its checks give; what was made stays in the state. After a failed update the next apply waits " +
+					"again. After a failed creation the backend service is tainted: the next apply replaces it and waits for the new one, unless " +
+					"`terraform untaint` keeps it, and nothing waits then. A change of the server group alone waits for nothing. Only with a " +
 					"`server_group_id` and with `health_check` enabled. Where the servers are [alb_server](server.md) resources, name them in `depends_on`.",
 				Optional:   true,
 				Validators: []validator.Int64{int64Rule{healthyServers}},
@@ -151,9 +155,10 @@ func healthCheckAttributes() map[string]schema.Attribute {
 			Validators: []validator.String{stringRule{lbapi.CheckPathRule, lbapi.InvalidCheckPath}},
 		},
 		"domain": schema.StringAttribute{
-			MarkdownDescription: fmt.Sprintf("`Host` of the request, %s; default none.", lbapi.CheckDomainRule) + httpOnly("domain"),
-			Optional:            true,
-			Validators:          []validator.String{stringRule{lbapi.CheckDomainRule, lbapi.InvalidCheckDomain}},
+			MarkdownDescription: fmt.Sprintf("`Host` of the request, %s. Left out, a request of version `1.0` has none, "+
+				"and one of `1.1`, which must have one (RFC 9112), has the server's address and port.", lbapi.CheckDomainRule) + httpOnly("domain"),
+			Optional:   true,
+			Validators: []validator.String{stringRule{lbapi.CheckDomainRule, lbapi.InvalidCheckDomain}},
 		},
 		"codes": schema.SetAttribute{
 			MarkdownDescription: fmt.Sprintf("Status codes that mean healthy, each %s; default %s.", lbapi.CheckCodeRule,

@@ -115,8 +115,10 @@ func (r *loadBalancerResource) Schema(ctx context.Context, _ resource.SchemaRequ
 			"deletion_protection": schema.BoolAttribute{
 				MarkdownDescription: "Whether the load balancer is kept from being deleted, by Terraform or anybody else; default `false`. " +
 					"While it is on, a plan that deletes or replaces the load balancer fails. That a `-replace` or `terraform taint` wants a " +
-					"replacement, Terraform tells no provider: such an apply fails only when all that is on the load balancer is gone. " +
-					"`prevent_destroy` in the `lifecycle` block refuses those as well.",
+					"replacement, Terraform tells no provider: such an apply fails only when all that is on the load balancer is gone, and with " +
+					"`create_before_destroy` it leaves the old load balancer deposed, for which every plan is refused until its protection is " +
+					"turned off by the API: see [Troubleshooting](../index.md#troubleshooting). So set this to `false` and apply before a `-replace`. " +
+					"`prevent_destroy` in the `lifecycle` block refuses those plans as well.",
 				Optional: true,
 				Computed: true,
 				Default:  booldefault.StaticBool(false),

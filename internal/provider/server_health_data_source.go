@@ -50,7 +50,9 @@ func (d *serverHealthDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "How a backend service finds each server of its group, at the moment. Made for `check` blocks, which warn and do " +
 			"not fail; to make an apply wait for servers, use `wait_for_healthy` of `alb_backend_service`. Terraform reads what is in a `check` " +
-			"again with every apply, so each plan shows it as read during apply; with `0 to add, 0 to change, 0 to destroy` that is no change.",
+			"again with every apply, so each plan shows it as read during apply; with `0 to add, 0 to change, 0 to destroy` that is no change. But " +
+			"`terraform plan -detailed-exitcode` exits with 2 then, with every plan, `-refresh-only` ones included. Where a job looks for drift by " +
+			"that code, put the data source beside the `check` block, which then asserts what was read while planning.",
 		Attributes: map[string]schema.Attribute{
 			"backend_service_id": schema.StringAttribute{
 				MarkdownDescription: "Backend service whose checks are asked.",
