@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -26,26 +24,12 @@ type connection struct {
 	unusable atomic.Bool // whether a resource has reported that the API cannot be used
 	misled   atomic.Bool // whether a resource has reported that defaultLoadBalancerID names none
 
-	mu         sync.Mutex
-	listed     bool                             // under mu: whether the load balancers were asked for
-	balancers  []lbapi.LoadBalancer             // under mu: the load balancers of the region, once listed
-	notListed  error                            // under mu: why they are not known, once listed
-	groupTypes map[string]lbapi.ServerGroupType // under mu, by id: those that were read
-}
+	// Those of the region as Configure finds them, or why they are not known: what is planned on them holds whatever an apply makes.
+	balancers []lbapi.LoadBalancer
+	notListed error
 
-// loadBalancers are those of the region. They are asked for once in the life of the connection, which is one walk over the
-// resources.
-func (c *connection) loadBalancers(ctx context.Context) ([]lbapi.LoadBalancer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listed {
-		return c.balancers, c.notListed
-	}
-	balancers, err := c.LoadBalancers(ctx)
-	if !errors.Is(err, context.Canceled) {
-		c.balancers, c.notListed, c.listed = balancers, err, true
-	}
-	return balancers, err
+	mu         sync.Mutex
+	groupTypes map[string]lbapi.ServerGroupType // under mu, by id: those that were read
 }
 
 // theOnly is the load balancer that goes without saying: the region's one.
@@ -69,14 +53,17 @@ func listLoadBalancers(balancers []lbapi.LoadBalancer) string {
 	return strings.Join(names, ", ")
 }
 
-// addReadError reports that a resource could not be read or planned. An API that cannot be used is reported once for all
+// apiUnusable is the summary of the error for all calls that would fail alike.
+const apiUnusable = "The control API cannot be used"
+
+// addReadError reports that a resource could not be read. An API that cannot be used is reported once for all
 // resources: the first error ends the walk over them, so nothing is done with what the others take as unchanged.
 func (c *connection) addReadError(diags *diag.Diagnostics, summary string, err error, attribute func(field string) (path.Path, bool)) {
 	switch {
 	case !client.IsUnusable(err):
 		addCallError(diags, summary, err, attribute)
 	case !c.unusable.Swap(true):
-		addCallError(diags, "The control API cannot be used", err, attribute)
+		addCallError(diags, apiUnusable, err, attribute)
 	}
 }
 

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -111,6 +112,48 @@ func TestAnAPIThatIsGoneAtRefreshIsOneErrorAndLosesNothing(t *testing.T) {
 		},
 	)
 	wantOneError(t, failures, "HTTP 404 with text/html", proxy.Endpoint)
+}
+
+func TestAnAPIThatIsGoneAtApplyIsOneErrorAndNoFaultOfTheProvider(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	spoiled, proxy := lb.Behind()
+	gone := func() { proxy.On(".", 1000, acctest.LoseRequest) }
+	failures := acctest.RunToFailure(t, resource.TestStep{
+		Config:           spoiled.Configuration(fiveGroups, "max_retries = 0"),
+		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{afterPlan(gone)}},
+	})
+	wantOneError(t, failures, "The control API cannot be used", "the connection was cut")
+}
+
+func TestAnAPIThatGoesInMidApplyIsNoFaultOfTheProvider(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	spoiled, proxy := lb.Behind()
+	gone := func(e *acctest.Exchange) {
+		proxy.On(".", 1000, acctest.LoseRequest)
+		e.Cut()
+	}
+	const create = "^POST .*/targetGroups/$"
+	proxy.On(create, 1, acctest.Pass)
+	proxy.On(create, 1, gone)
+	groups := strings.Replace(fiveGroups, "count = 5", "count = 30", 1)
+	failures := acctest.RunToFailure(t,
+		resource.TestStep{Config: spoiled.Configuration(groups, "max_retries = 0")},
+		resource.TestStep{PreConfig: proxy.Clear, Config: spoiled.Configuration("")},
+	)
+	all := strings.Join(failures, "\n")
+	if !strings.Contains(all, "Error: Server group not created") || strings.Contains(all, "bug in the provider") {
+		t.Errorf("want groups that are not created and no fault of the provider:\n%s", all)
+	}
+}
+
+// afterPlan does something between plan and apply.
+type afterPlan func()
+
+// CheckPlan implements plancheck.PlanCheck.
+func (do afterPlan) CheckPlan(context.Context, plancheck.CheckPlanRequest, *plancheck.CheckPlanResponse) {
+	do()
 }
 
 // selfSigned makes the control API speak TLS with a certificate that nobody trusts.

@@ -173,8 +173,6 @@ func (r *loadBalancerResource) Create(ctx context.Context, req resource.CreateRe
 	ctx, cancel := finishing(ctx, timeout)
 	defer cancel()
 
-	// Resources that name none were planned on the one that was there before.
-	_, _ = r.api.loadBalancers(ctx)
 	spec := lbapi.CreateLoadBalancer{
 		Name:             plan.Name.ValueStringPointer(),
 		Description:      plan.Description.ValueStringPointer(),

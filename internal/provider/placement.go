@@ -46,7 +46,7 @@ func (r *placedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if exists && (standard == "" || standard == prior.ValueString()) {
 		return // where it already is
 	}
-	on, ok := r.api.place(ctx, at, &resp.Diagnostics)
+	on, ok := r.api.place(at, &resp.Diagnostics)
 	if !ok {
 		return
 	}
@@ -67,23 +67,23 @@ func (r *placedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 }
 
 // place is the load balancer of a resource that names none: the provider's, or the region's only one.
-func (c *connection) place(ctx context.Context, at path.Path, diags *diag.Diagnostics) (on lbapi.LoadBalancer, ok bool) {
-	balancers, err := c.loadBalancers(ctx)
-	if err != nil && c.defaultLoadBalancerID != "" {
+func (c *connection) place(at path.Path, diags *diag.Diagnostics) (on lbapi.LoadBalancer, ok bool) {
+	if c.notListed != nil && c.defaultLoadBalancerID != "" {
 		return lbapi.LoadBalancer{ID: c.defaultLoadBalancerID}, true // nobody contradicts
 	}
-	if err != nil {
-		c.addReadError(diags, "Load balancers not listed", err, noAttribute)
+	if c.notListed != nil {
+		addCallError(diags, "Load balancers not listed", c.notListed, noAttribute)
 		return on, false
 	}
 	if c.defaultLoadBalancerID == "" {
-		if on, err = theOnly(balancers, c.Region()); err != nil {
+		on, err := theOnly(c.balancers, c.Region())
+		if err != nil {
 			diags.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
 				"\"load_balancer_id\", and there is not one that goes without saying: %s.", err))
 		}
 		return on, err == nil
 	}
-	for _, balancer := range balancers {
+	for _, balancer := range c.balancers {
 		if balancer.ID == c.defaultLoadBalancerID {
 			return balancer, true
 		}
@@ -93,7 +93,7 @@ func (c *connection) place(ctx context.Context, at path.Path, diags *diag.Diagno
 	if !c.misled.Swap(true) {
 		diags.AddError("No such load balancer", fmt.Sprintf("\"load_balancer_id\" of the provider is %q, and region %q has no load balancer of "+
 			"that id. It has: %s. Correct it in the provider block or in %s.",
-			c.defaultLoadBalancerID, c.Region(), listLoadBalancers(balancers), environmentVariable("load_balancer_id")))
+			c.defaultLoadBalancerID, c.Region(), listLoadBalancers(c.balancers), environmentVariable("load_balancer_id")))
 	}
 	return lbapi.LoadBalancer{ID: c.defaultLoadBalancerID}, true
 }

@@ -106,7 +106,8 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 	}
 }
 
-// Configure makes the client that all resources use.
+// Configure makes the client that all resources use, and finds out whether the API can be used: else that is one error, at plan as
+// at apply, before anything is done.
 func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var model providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
@@ -136,6 +137,12 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	}
 	shared := &connection{
 		Client: api, defaultLoadBalancerID: settings.loadBalancerID, defaultUnknown: settings.loadBalancerUnknown, judging: newJudgement(),
+	}
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	defer cancel()
+	if shared.balancers, shared.notListed = api.LoadBalancers(ctx); client.IsUnusable(shared.notListed) {
+		addCallError(&resp.Diagnostics, apiUnusable, shared.notListed, noAttribute)
+		return
 	}
 	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
 }
