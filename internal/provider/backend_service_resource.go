@@ -55,6 +55,7 @@ func (r *backendServiceResource) Metadata(_ context.Context, req resource.Metada
 // ModifyPlan also judges the plan by what the API shows.
 func (r *backendServiceResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.placedResource.ModifyPlan(ctx, req, resp)
+	judgeIgnored(ctx, r, req, resp)
 	r.judge(ctx, req, resp)
 }
 

@@ -52,6 +52,50 @@ func TestAPlanThatBreaksARuleFailsAndChangesNothing(t *testing.T) {
 	)
 }
 
+func TestAValueThatIsIgnoredIsJudgedAsItIs(t *testing.T) {
+	t.Parallel()
+	const service, group = "resource \"alb_backend_service\" \"web\" {\n" + goodBackend, "resource \"alb_server_group\" \"web\" {\n  name = \"web\"\n"
+	server := fmt.Sprintf(oneGroup, "") + "resource \"alb_server\" \"a\" {\n  server_group_id = alb_server_group.web.id\n"
+	for name, test := range map[string]struct{ resource, before, after, ignored, want string }{
+		"scheduler": {
+			service, `scheduler = "source_ip"`, `session_persistence = {}`, `scheduler`,
+			`Attribute "session_persistence" cannot be enabled when "scheduler" is "source_ip"; only "weighted_round_robin" keeps sessions by cookie.`,
+		},
+		"persistence": {
+			service, `session_persistence = {}`, `scheduler = "source_ip"`, `session_persistence`,
+			`Attribute "session_persistence" cannot be enabled when "scheduler" is "source_ip"; only "weighted_round_robin" keeps sessions by cookie.`,
+		},
+		"check": {
+			service, `health_check = { protocol = "tcp" }`, `health_check = { protocol = "http", path = "/health" }`, `health_check.protocol`,
+			`Attribute "health_check.path" cannot be set when "health_check.protocol" is "tcp"; only "http" sends a request.`,
+		},
+		"type": {
+			group, `servers = {}`, "type = \"instance\"\nservers = { a = { instance_id = \"i-1\" } }", `type`,
+			`Attribute "servers["a"].instance_id" cannot be set when "type" is "ip"; only "instance" holds servers by their instance.`,
+		},
+		"address": {
+			group, `servers = { a = { address = "10.0.0.1" } }`, `servers = { a = { address = "10.0.0.2" }, b = { address = "10.0.0.1" } }`,
+			`servers["a"].address`, `Servers "a" and "b" are both "10.0.0.1" without a port of its own; a server may be in a group once for each port.`,
+		},
+		"own server": {
+			server, `address = "10.0.0.1"`, `instance_id = "i-1"`, `address`, `Exactly one of "address" and "instance_id" must be set, by the "type" of the server group.`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lb := acctest.Start(t)
+			failures := acctest.RunToFailure(t,
+				resource.TestStep{Config: lb.Configuration(test.resource + test.before + "\n}\n")},
+				resource.TestStep{
+					Config:   lb.Configuration(test.resource + test.after + "\nlifecycle {\nignore_changes = [" + test.ignored + "]\n}\n}\n"),
+					PlanOnly: true,
+				},
+			)
+			wantOneError(t, failures, test.want+` "ignore_changes" keeps a value which the configuration does not have.`)
+		})
+	}
+}
+
 func TestAValueThatIsKnownOnlyAtApplyIsJudgedThen(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)

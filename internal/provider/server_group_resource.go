@@ -45,6 +45,7 @@ func (r *serverGroupResource) ImportState(ctx context.Context, req resource.Impo
 // ModifyPlan also notes who says which servers the group has, and tells when that is the group no longer.
 func (r *serverGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.placedResource.ModifyPlan(ctx, req, resp)
+	judgeIgnored(ctx, r, req, resp)
 	r.judge(ctx, req, resp)
 	if resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || r.api == nil {
 		return

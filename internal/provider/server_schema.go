@@ -103,8 +103,9 @@ func (r *serverResource) ValidateConfig(ctx context.Context, req resource.Valida
 // ModifyPlan refuses a server of a group that lists its servers itself, also where only the state has it still, and one that is
 // named in another way than those of its group, as far as the group is known.
 func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	judgeIgnored(ctx, r, req, resp)
 	r.judge(ctx, req, resp)
-	if r.api == nil {
+	if r.api == nil || resp.Diagnostics.HasError() {
 		return
 	}
 	if req.Plan.Raw.IsNull() {

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -140,6 +141,24 @@ func dependencyViolations(
 			diags.AddAttributeError(where, "Invalid combination", message)
 		}
 		said[message] = true
+	}
+}
+
+// judgeIgnored judges a plan by the rules of ValidateConfig. That has passed what the configuration says; where "ignore_changes" keeps
+// other values of the state, those come in its place, and only here.
+func judgeIgnored(ctx context.Context, r resource.ResourceWithValidateConfig, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || req.State.Raw.Equal(resp.Plan.Raw) {
+		return
+	}
+	var found resource.ValidateConfigResponse
+	r.ValidateConfig(ctx, resource.ValidateConfigRequest{Config: req.Config}, &found)
+	for _, one := range found.Diagnostics {
+		detail := one.Detail() + " \"ignore_changes\" keeps a value which the configuration does not have."
+		if located, ok := one.(diag.DiagnosticWithPath); ok {
+			resp.Diagnostics.AddAttributeError(located.Path(), one.Summary(), detail)
+		} else {
+			resp.Diagnostics.AddError(one.Summary(), detail)
+		}
 	}
 }
 
