@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 // frameworkServer is what the framework's server can be asked.
@@ -29,14 +30,19 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 // pluginServer lends the framework the context of each call only until the call's end. The framework keeps every context that it
 // is given until Terraform stops the provider (terraform-plugin-framework 1.19, registerContext), and all that hangs on it:
-// 10 KB a call, which after a plan of 1,000 resources is most of the memory. The calls here are those that a resource takes.
+// 10 KB a call, which after a plan of 1,000 resources is most of the memory. The calls here are those that a resource takes. What
+// they say of a configuration has a place that Terraform can quote.
 type pluginServer struct{ frameworkServer }
 
 // ValidateResourceConfig implements tfprotov6.ProviderServer.
 func (s *pluginServer) ValidateResourceConfig(
 	ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest,
 ) (*tfprotov6.ValidateResourceConfigResponse, error) {
-	return lend(ctx, req, s.frameworkServer.ValidateResourceConfig)
+	resp, err := lend(ctx, req, s.frameworkServer.ValidateResourceConfig)
+	if err == nil {
+		locate(resp.Diagnostics)
+	}
+	return resp, err
 }
 
 // UpgradeResourceState implements tfprotov6.ProviderServer.
@@ -62,14 +68,32 @@ func (s *pluginServer) ReadResource(ctx context.Context, req *tfprotov6.ReadReso
 func (s *pluginServer) PlanResourceChange(
 	ctx context.Context, req *tfprotov6.PlanResourceChangeRequest,
 ) (*tfprotov6.PlanResourceChangeResponse, error) {
-	return lend(ctx, req, s.frameworkServer.PlanResourceChange)
+	resp, err := lend(ctx, req, s.frameworkServer.PlanResourceChange)
+	if err == nil {
+		locate(resp.Diagnostics)
+	}
+	return resp, err
 }
 
 // ApplyResourceChange implements tfprotov6.ProviderServer.
 func (s *pluginServer) ApplyResourceChange(
 	ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest,
 ) (*tfprotov6.ApplyResourceChangeResponse, error) {
-	return lend(ctx, req, s.frameworkServer.ApplyResourceChange)
+	resp, err := lend(ctx, req, s.frameworkServer.ApplyResourceChange)
+	if err == nil {
+		locate(resp.Diagnostics)
+	}
+	return resp, err
+}
+
+// locate puts what is said of a part of an attribute at the attribute. Terraform cannot find a line for the part, and would quote
+// that of a top-level attribute of the same name, or the first of the resource.
+func locate(diagnostics []*tfprotov6.Diagnostic) {
+	for _, one := range diagnostics {
+		if steps := one.Attribute.Steps(); len(steps) > 1 {
+			one.Attribute = tftypes.NewAttributePathWithSteps(steps[:1])
+		}
+	}
 }
 
 // lend makes a call with a context that is the caller's until the call returns.

@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/provider"
@@ -315,11 +317,47 @@ resource "alb_server_group" "empty" {
 	}
 }
 
+func TestAnErrorWithinAnAttributeQuotesTheLineOfThat(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{"health_check.protocol": "health_check", "health_check.port": "health_check", `servers["a"].port`: "servers"}
+	found := validate(t, `
+resource "alb_backend_service" "web" {
+  name         = "web"
+  protocol     = "http"
+  port         = 80
+  health_check = { protocol = "htp", port = -1 }
+}
+resource "alb_server_group" "web" {
+  name    = "web"
+  servers = { a = { address = "10.0.0.1", port = -1 } }
+}
+`)
+	if len(found) != len(want) {
+		t.Errorf("%d errors, want %d: %v", len(found), len(want), found)
+	}
+	for _, one := range found {
+		attribute, _, _ := strings.Cut(strings.TrimPrefix(one.Detail, `Attribute "`), `" must be`)
+		if code := strings.TrimSpace(one.Snippet.Code); want[attribute] == "" || !strings.HasPrefix(code, want[attribute]+" ") {
+			t.Errorf("%s quotes %q", one.Detail, code)
+		}
+	}
+}
+
+func TestAnErrorOfTheAPIWithinAnAttributeQuotesTheLineOfThat(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	acctest.Run(t, resource.TestStep{
+		Config:      lb.Configuration(fmt.Sprintf(oneGroup, "servers = { a = { address = \"8.8.8.8\" } }")),
+		ExpectError: regexp.MustCompile(`\d: +servers = \{ a = [^│]*[│\s]*Attribute "servers\["a"\].address": `),
+	})
+}
+
 type diagnostic struct {
 	Severity string `json:"severity"`
 	Detail   string `json:"detail"`
 	Snippet  struct {
 		Context string `json:"context"`
+		Code    string `json:"code"`
 	} `json:"snippet"`
 }
 
