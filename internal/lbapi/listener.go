@@ -1,5 +1,8 @@
 package lbapi
 
+// FieldPort is the field that a refusal of a listener names when its port is taken.
+const FieldPort = "port"
+
 // Listener is a port of a load balancer whose traffic goes to a backend service.
 type Listener struct {
 	ID               string   `json:"listenerId"`

@@ -43,7 +43,7 @@ func ListenerTerms() Terms {
 		{"description", "description"},
 		{"loadBalancerId", "load_balancer_id"},
 		TermProtocol,
-		{"port", "port"},
+		{FieldPort, "port"},
 		{"backendId", "backend_service_id"},
 		{"connectionIdleTimeSeconds", "idle_timeout"},
 		{"status", "enabled"},

@@ -158,7 +158,7 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 	defer cancel()
 
 	protocol, _ := lbapi.ListenerProtocols().Parse(plan.Protocol.ValueString())
-	id, err := r.api.CreateListener(ctx, lbapi.CreateListener{
+	spec := lbapi.CreateListener{
 		Name:             plan.Name.ValueStringPointer(),
 		LoadBalancerID:   plan.LoadBalancerID.ValueStringPointer(),
 		Protocol:         &protocol,
@@ -166,7 +166,8 @@ func (r *listenerResource) Create(ctx context.Context, req resource.CreateReques
 		BackendServiceID: plan.BackendServiceID.ValueStringPointer(),
 		IdleTimeout:      new(int(plan.IdleTimeout.ValueInt64())),
 		Description:      plan.Description.ValueStringPointer(),
-	})
+	}
+	id, err := createOnceFree(ctx, client.IsPortTaken, func(ctx context.Context) (string, error) { return r.api.CreateListener(ctx, spec) })
 	if err != nil {
 		addCallError(&resp.Diagnostics, "Listener not created", err, attributesOf(lbapi.ListenerTerms()))
 		return

@@ -28,11 +28,15 @@ const defaultTimeout = 2 * time.Minute
 // takes milliseconds; Terraform itself waits for as long as it takes.
 const interruptGrace = 10 * time.Second
 
-// Pauses between two attempts to delete an object that is in use: they double from the first to the last.
+// Pauses between two attempts to delete an object that is in use, or to create one whose place is taken: they double from the first
+// to the last.
 const (
-	firstDeletePause = 250 * time.Millisecond
-	lastDeletePause  = 5 * time.Second
+	firstPause = 250 * time.Millisecond
+	lastPause  = 5 * time.Second
 )
+
+// createPatience bounds the attempts to create an object whose place is taken.
+const createPatience = 10 * time.Second
 
 // baseResource is what every resource has: the connection, an identity, and import by id or by identity.
 type baseResource struct {
@@ -160,7 +164,7 @@ func (r *baseResource) delete(
 // refusal, which names who uses it. An object that is already gone is deleted.
 func deleteUnused(ctx context.Context, remove func(context.Context) error) error {
 	var inUse error
-	for pause := firstDeletePause; ; pause = min(2*pause, lastDeletePause) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := remove(ctx)
 		switch {
 		case err == nil, client.IsNotFound(err):
@@ -182,6 +186,25 @@ func deleteUnused(ctx context.Context, remove func(context.Context) error) error
 			}
 			return fmt.Errorf("%w. It was tried until the delete timeout. When another resource of the configuration moves away from "+
 				"this one in the same apply, lifecycle { create_before_destroy = true } here lets it move first", inUse)
+		}
+	}
+}
+
+// createOnceFree creates an object, again and again for a while where another one has its place: under the new key of a for_each
+// Terraform may create a server or a listener before it deletes the same one under the old key.
+func createOnceFree(ctx context.Context, taken func(error) bool, create func(context.Context) (string, error)) (id string, err error) {
+	giveUp := time.Now().Add(createPatience)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		id, err = create(ctx)
+		if err == nil || !taken(err) || time.Until(giveUp) < pause {
+			return id, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return "", err
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,6 +77,34 @@ func TestAnInterruptedDeletionDoesNotBlameTheTimeout(t *testing.T) {
 	})
 	if !client.IsConflict(err) || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCreatingWaitsForAPlaceThatIsTaken(t *testing.T) {
+	for name, test := range map[string]struct {
+		failures, calls int
+		err             error
+		takes           time.Duration
+	}{
+		"freed soon":     {2, 3, failed(lbapi.Conflict, "the port is taken"), 750 * time.Millisecond},
+		"never freed":    {100, 6, failed(lbapi.Conflict, "the port is taken"), 7750 * time.Millisecond},
+		"another reason": {100, 1, failed(lbapi.InvalidArgument, "no such port"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls, began := 0, time.Now()
+				id, err := createOnceFree(t.Context(), client.IsConflict, func(context.Context) (string, error) {
+					if calls++; calls <= test.failures {
+						return "", test.err
+					}
+					return "it", nil
+				})
+				made := test.calls > test.failures
+				if calls != test.calls || time.Since(began) != test.takes || (id == "it") != made || (err == nil) != made {
+					t.Errorf("%d calls in %s: %q, %v", calls, time.Since(began), id, err)
+				}
+			})
+		})
 	}
 }
 

@@ -3,9 +3,11 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -323,4 +325,47 @@ func TestAServerThatItsGroupCannotHaveIsRefusedAtItsAttribute(t *testing.T) {
 		resource.TestStep{ResourceName: "alb_server.a", ImportState: true, ImportStateId: "tg-a2b3c4d5e6:describeTargets/target-a2b3c4d5e6", ExpectError: inWords(`Attribute "server_group_id" must be the id of a server group`)},
 		resource.TestStep{ResourceName: "alb_server.a", ImportState: true, ImportStateId: "tg-a2b3c4d5e6/target-a2b3c4d5e6", ExpectError: inWords(`Cannot import non-existent remote object`)},
 	)
+}
+
+// Terraform may create what has another name, or another key in a for_each, before it deletes what had the old one.
+func TestNewNamesMakeWhatIsDeletedAnew(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ resource, create, remove string }{
+		"server": {
+			openGroup + "resource \"alb_server\" %q {\n  server_group_id = alb_server_group.web.id\n  address = \"10.0.0.1\"\n}\n",
+			":registerTargets$", ":deregisterTargets$",
+		},
+		"listener": {
+			"resource \"alb_backend_service\" \"web\" {\n" + goodBackend + "}\nresource \"alb_listener\" %q {\n" +
+				"  name = \"web\"\n  protocol = \"http\"\n  port = PORT\n  backend_service_id = alb_backend_service.web.id\n}\n",
+			"^POST .*/listeners/$", "^DELETE .*/listeners/",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lb := acctest.Start(t)
+			spoiled, proxy := lb.Behind()
+			keyed := strings.Replace(test.resource, "PORT", strconv.Itoa(lb.FreePort()), 1)
+			refused := make(chan struct{})
+			acctest.Run(t,
+				resource.TestStep{Config: spoiled.Configuration(fmt.Sprintf(keyed, "old"))},
+				resource.TestStep{
+					PreConfig: func() {
+						proxy.On(test.create, 1, func(e *acctest.Exchange) {
+							defer close(refused)
+							acctest.Pass(e)
+						})
+						proxy.On(test.remove, 1, func(e *acctest.Exchange) {
+							<-refused
+							acctest.Pass(e)
+						})
+					},
+					Config: spoiled.Configuration(fmt.Sprintf(keyed, "new")),
+				},
+			)
+			if tried := proxy.Calls(test.create); len(tried) < 3 || tried[1].Status != http.StatusConflict {
+				t.Errorf("calls to create are %+v, want one that is refused, then others", tried)
+			}
+		})
+	}
 }

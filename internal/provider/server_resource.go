@@ -68,7 +68,9 @@ func (r *serverResource) Create(ctx context.Context, req resource.CreateRequest,
 	defer cancel()
 
 	wanted := plan.server()
-	id, err := r.api.RegisterServer(ctx, groupID, registration(wanted))
+	id, err := createOnceFree(ctx, client.IsConflict, func(ctx context.Context) (string, error) {
+		return r.api.RegisterServer(ctx, groupID, registration(wanted))
+	})
 	if err != nil {
 		r.reportRefusal(ctx, plan, err, &resp.Diagnostics)
 		return

@@ -91,10 +91,15 @@ func IsNotFound(err error) bool { return hasStatus(err, lbapi.NotFound) }
 func IsConflict(err error) bool { return hasStatus(err, lbapi.Conflict) }
 
 // IsProtected reports whether the API refused a deletion because the object is protected from it.
-func IsProtected(err error) bool {
+func IsProtected(err error) bool { return isConflictAt(err, lbapi.FieldDeleteProtection) }
+
+// IsPortTaken reports whether the API refused a listener because something else holds its port.
+func IsPortTaken(err error) bool { return isConflictAt(err, lbapi.FieldPort) }
+
+func isConflictAt(err error, field string) bool {
 	refusal, ok := errors.AsType[*lbapi.Error](err)
 	return ok && IsConflict(err) && slices.ContainsFunc(refusal.Details, func(detail lbapi.Detail) bool {
-		return detail.Field == lbapi.FieldDeleteProtection
+		return detail.Field == field
 	})
 }
 
