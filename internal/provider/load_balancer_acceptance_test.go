@@ -268,6 +268,27 @@ func TestALoadBalancerThatIsUsedOrProtectedByOthersIsNotDeleted(t *testing.T) {
 	)
 }
 
+func TestAProtectedLoadBalancerThatAReplacementLeftShowsTheWayOut(t *testing.T) {
+	t.Parallel()
+	lb := acctest.Start(t)
+	w := acctest.NewWorkspace(t, acctest.BuildProvider(t), lb.Configuration("resource \"alb_load_balancer\" \"own\" {\n  name = \"own\"\n"+
+		"  deletion_protection = true\n  lifecycle {\n    create_before_destroy = true\n  }\n}\n"))
+	w.Run(t, "apply", "-auto-approve")
+	id := w.IDs(t)[0]
+	want := inWords(fmt.Sprintf(`turn its protection off by the API: PATCH /loadBalancers/%s with {"deleteProtection":false}`, id))
+	for _, arguments := range [][]string{{"apply", "-auto-approve", "-replace=alb_load_balancer.own"}, {"plan"}} {
+		running := w.Start(t, arguments...)
+		if err := running.Wait(); err == nil || !want.MatchString(running.Output()) {
+			t.Fatalf("%v: %v, want %q in\n%s", arguments, err, want, running.Output())
+		}
+	}
+	if err := lb.PatchLoadBalancer(t.Context(), id, lbapi.PatchLoadBalancer{DeleteProtection: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	w.Run(t, "apply", "-auto-approve")
+	w.Run(t, "plan", "-detailed-exitcode")
+}
+
 func TestOneLoadBalancerTooManyIsAQuotaError(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t, func(config *lbserver.Config) { config.Quotas.LoadBalancers = 2 })

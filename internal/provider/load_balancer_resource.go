@@ -146,9 +146,11 @@ func (r *loadBalancerResource) ModifyPlan(ctx context.Context, req resource.Modi
 	}
 	var state, plan loadBalancerModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	fate := "deletes"
+	fate, orphaned := "deletes", fmt.Sprintf(" If no resource of the configuration is this load balancer any more, as after a replacement by "+
+		"create_before_destroy, turn its protection off by the API: PATCH /%s/%s with {%q:false}. The guide \"Importing what is there\" "+
+		"shows how to call it.", lbapi.LoadBalancers, state.ID.ValueString(), lbapi.FieldDeleteProtection)
 	if !req.Plan.Raw.IsNull() {
-		fate = "replaces"
+		fate, orphaned = "replaces", ""
 		resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 		if !plan.replaces(state) {
 			return
@@ -157,7 +159,7 @@ func (r *loadBalancerResource) ModifyPlan(ctx context.Context, req resource.Modi
 	if state.DeletionProtection.ValueBool() && !resp.Diagnostics.HasError() {
 		resp.Diagnostics.AddAttributeError(path.Root("deletion_protection"), "Load balancer is protected",
 			fmt.Sprintf("The plan %s load balancer %q (%s), whose \"deletion_protection\" is on. Set it to false, apply that first, then "+
-				"plan this again.", fate, state.Name.ValueString(), state.ID.ValueString()))
+				"plan this again.", fate, state.Name.ValueString(), state.ID.ValueString())+orphaned)
 	}
 }
 
