@@ -3,6 +3,7 @@ package lbapi
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -54,6 +55,18 @@ func (s ErrorStatus) HTTPStatus() int {
 type Detail struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
+}
+
+// InTerraform is the reason with the protocols that it quotes in the users' words.
+func (d Detail) InTerraform() string {
+	if d.Field != TermProtocol.Wire {
+		return d.Reason // it may quote a name that is no protocol
+	}
+	var pairs []string
+	for _, protocol := range ListenerProtocols() {
+		pairs = append(pairs, strconv.Quote(string(protocol.Wire)), strconv.Quote(protocol.Word))
+	}
+	return strings.NewReplacer(pairs...).Replace(d.Reason)
 }
 
 // Error is the body of a failed call. It is a Go error on both sides of the wire.

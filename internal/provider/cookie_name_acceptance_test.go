@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -28,7 +29,7 @@ func TestTheCookieHasTheNameThatTheFunctionGives(t *testing.T) {
 			return nil
 		}},
 		resource.TestStep{
-			Config: named("alb_listener.web.id"), ExpectError: inWords(`"backend_service_id" must be the id of a backend service`),
+			Config: named("alb_listener.web.id"), ExpectError: regexp.MustCompile(`Invalid value for "backend_service_id" parameter: must be the id[^.]*\.\s`),
 		},
 	)
 }

@@ -43,7 +43,7 @@ func (*cookieNameFunction) Run(ctx context.Context, req function.RunRequest, res
 		return
 	}
 	if reason := lbapi.BackendServiceID.Invalid(id); reason != "" {
-		resp.Error = function.NewArgumentFuncError(0, sentence("backend_service_id", reason))
+		resp.Error = function.NewArgumentFuncError(0, reason) // Terraform makes a sentence of it
 		return
 	}
 	resp.Error = resp.Result.Set(ctx, lbapi.CookieName(id))

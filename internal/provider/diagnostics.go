@@ -31,7 +31,7 @@ func addCallError(diags *diag.Diagnostics, summary string, err error, attribute 
 			whole = true
 			continue
 		}
-		diags.AddAttributeError(at, summary, fmt.Sprintf("Attribute \"%s\": %s", at, stopped(detail.Reason))+trace)
+		diags.AddAttributeError(at, summary, fmt.Sprintf("Attribute \"%s\": %s", at, stopped(detail.InTerraform()))+trace)
 	}
 	if whole {
 		diags.AddError(summary, stopped(capitalized(err.Error())))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -242,21 +243,22 @@ func TestALoadBalancerThatIsUsedOrProtectedByOthersIsNotDeleted(t *testing.T) {
 	lb := acctest.Start(t)
 	ctx := t.Context()
 	configuration := lb.Configuration("resource \"alb_load_balancer\" \"own\" {\n  name = \"own\"\n  timeouts = { delete = \"1s\" }\n}\n")
-	var id, group string
+	var id, group, other string
 	acctest.Run(t,
 		resource.TestStep{Config: configuration, Check: func(state *terraform.State) error {
 			id = state.RootModule().Resources["alb_load_balancer.own"].Primary.ID
-			var err error
+			var err, otherErr error
 			group, err = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: new("strangers"), LoadBalancerID: &id})
-			return err
+			other, otherErr = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: new("strangers"), LoadBalancerID: &id})
+			return errors.Join(err, otherErr)
 		}},
 		resource.TestStep{
 			Config:      lb.Configuration(""),
-			ExpectError: inWords(`is in use by server group "strangers"`),
+			ExpectError: regexp.MustCompile(`is in\s+use\s+by(\s+server\s+group\s+"strangers"\s+\(tg-\w+\),?){2}\s+\(HTTP`),
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				if err := errors.Join(lb.DeleteServerGroup(ctx, group),
+				if err := errors.Join(lb.DeleteServerGroup(ctx, group), lb.DeleteServerGroup(ctx, other),
 					lb.PatchLoadBalancer(ctx, id, lbapi.PatchLoadBalancer{DeleteProtection: new(true)})); err != nil {
 					t.Fatal(err)
 				}

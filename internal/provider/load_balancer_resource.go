@@ -127,11 +127,11 @@ func (r *loadBalancerResource) Schema(ctx context.Context, _ resource.SchemaRequ
 	}
 }
 
-// zonesRule refuses a zone without a name, which null is in a set.
+// zonesRule refuses a zone without a name.
 func zonesRule() elementsRule {
 	return elementsRule{"none of them empty", func(zones []string) string {
 		if slices.Contains(zones, "") {
-			return "must not hold an empty or null zone"
+			return "must not hold an empty zone"
 		}
 		return ""
 	}}

@@ -67,17 +67,17 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 			"endpoint": schema.StringAttribute{
 				MarkdownDescription: "URL of the control API, such as `http://127.0.0.1:9080`." + fromEnvironment("endpoint"),
 				Optional:            true,
-				Validators:          []validator.String{stringRule{"a URL of scheme, host and port", invalidEndpoint}},
+				Validators:          []validator.String{orEmpty(stringRule{"a URL of scheme, host and port", invalidEndpoint})},
 			},
 			"region": schema.StringAttribute{
 				MarkdownDescription: "Region that the API answers for; for lbserver, its `--region`." + fromEnvironment("region"),
 				Optional:            true,
-				Validators:          []validator.String{nameRule()},
+				Validators:          []validator.String{orEmpty(nameRule())},
 			},
 			"access_key": schema.StringAttribute{
 				MarkdownDescription: "Access key, by which the API knows who signs." + fromEnvironment("access_key"),
 				Optional:            true,
-				Validators:          []validator.String{nameRule()},
+				Validators:          []validator.String{orEmpty(nameRule())},
 			},
 			"secret_key": schema.StringAttribute{
 				MarkdownDescription: "Secret key that signs every call; it is never sent." + fromEnvironment("secret_key"),
@@ -93,7 +93,7 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				MarkdownDescription: fmt.Sprintf("Longest time that one attempt of a call may take, as a duration such as `10s` or `1m30s`, "+
 					"above 0; default `%s`.", defaultRequestTimeout) + fromEnvironment("request_timeout"),
 				Optional:   true,
-				Validators: []validator.String{durationRule()},
+				Validators: []validator.String{orEmpty(durationRule())},
 			},
 			"max_retries": schema.Int64Attribute{
 				MarkdownDescription: describeRange("How often a call is sent again after a lost connection or an answer that asks to "+
@@ -192,7 +192,7 @@ func (p *albProvider) DataSources(context.Context) []func() datasource.DataSourc
 
 // fromEnvironment ends the description of a setting.
 func fromEnvironment(attribute string) string {
-	return fmt.Sprintf(" Can be set by the environment variable `%s`.", environmentVariable(attribute))
+	return fmt.Sprintf(" Left out or empty, it is taken from the environment variable `%s`.", environmentVariable(attribute))
 }
 
 func environmentVariable(attribute string) string { return "ALB_" + strings.ToUpper(attribute) }

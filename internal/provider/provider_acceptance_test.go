@@ -85,6 +85,8 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 		"no region":         {without("region"), `needs "region"`},
 		"no access key":     {without("access_key"), `needs "access_key"`},
 		"no secret key":     {without("secret_key"), `needs "secret_key"`},
+		"an empty region":   {without("region") + "region = \"\"\n", `The provider needs "region"`},
+		"an empty endpoint": {without("endpoint") + "endpoint = \"\"\n", `The provider needs "endpoint"`},
 		"an unknown region": {without("region") + "region = terraform_data.later.output\n", `Attribute "region" of the provider is not known before other resources are applied.`},
 		"a bad endpoint":    {without("endpoint") + "endpoint = \"127.0.0.1:9080\"\n", `Attribute "endpoint" must be a URL such as`},
 		"a bad region":      {without("region") + "region = \"a/b\"\n", `Attribute "region" must be of visible ASCII characters other than "/" and ",", got "a/b".`},

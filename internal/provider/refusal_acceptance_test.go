@@ -178,7 +178,7 @@ func TestRefusalsOfTheAPILandOnTheirAttribute(t *testing.T) {
 		},
 		resource.TestStep{
 			Config:      lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"tcp\"\n  port = 80\n}\n"),
-			ExpectError: inWords(`Attribute "protocol": "Tcp" is not supported by lbserver yet.`),
+			ExpectError: inWords(`Attribute "protocol": "tcp" is not supported by lbserver yet.`),
 		},
 	)
 }

@@ -92,7 +92,7 @@ func (r settingsReader) text(attribute string, configured attr.Value, value stri
 			fmt.Sprintf("Attribute %q of the provider is not known before other resources are applied. Give it a value that is known "+
 				"at plan, leave it out and set %s, or apply those resources first with -target.", attribute, variable))
 		return ""
-	case configured.IsNull():
+	case value == "":
 		value = os.Getenv(variable)
 	}
 	if value == "" && need == required {
@@ -118,6 +118,16 @@ func invalidEndpoint(text string) string {
 }
 
 func nameRule() stringRule { return stringRule{signature.NameRule, signature.InvalidName} }
+
+// orEmpty is a rule for a setting, which the empty text leaves to the environment.
+func orEmpty(rule stringRule) stringRule {
+	return stringRule{rule.rule, func(text string) string {
+		if text == "" {
+			return ""
+		}
+		return rule.invalid(text)
+	}}
+}
 
 func durationRule() stringRule {
 	return stringRule{"a duration above 0 such as \"30s\"", invalidDuration}

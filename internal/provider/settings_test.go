@@ -40,6 +40,19 @@ func TestSettingsComeFromTheEnvironmentWhereTheConfigurationIsSilent(t *testing.
 	}
 }
 
+func TestAnEmptySettingIsTakenFromTheEnvironment(t *testing.T) {
+	setEnvironment(t)
+	var diags diag.Diagnostics
+	want := readSettings(providerModel{}, &diags)
+	empty := types.StringValue("")
+	got := readSettings(providerModel{
+		Endpoint: empty, Region: empty, AccessKey: empty, SecretKey: empty, LoadBalancerID: empty, RequestTimeout: empty,
+	}, &diags)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || diags.HasError() {
+		t.Errorf("(-want +got):\n%s\n%v", diff, diags)
+	}
+}
+
 func TestABadSettingIsReportedAtItsAttributeAndNamesItsVariable(t *testing.T) {
 	for _, test := range []struct{ attribute, value string }{
 		{"endpoint", "127.0.0.1:9080"}, {"region", ""}, {"region", "a/b"}, {"access_key", ""}, {"access_key", "a,b"},

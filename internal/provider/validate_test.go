@@ -104,6 +104,12 @@ func invalidConfigurations() map[string]invalid {
 			`Attribute "health_check.http_version" must be one of "1.0", "1.1", got "2".`,
 			`Attribute "health_check.path" must start with "/", got "health".`,
 		}},
+		"a_header_of_null": {"backend_service", goodBackend + "forwarded_headers = [\"proto\", null]", []string{
+			`Attribute "forwarded_headers" must not hold null.`,
+		}},
+		"a_code_of_null": {"backend_service", goodBackend + "health_check = { protocol = \"http\", codes = [null] }", []string{
+			`Attribute "health_check.codes" must not hold null.`,
+		}},
 		"check_no_codes": {"backend_service", goodBackend + "health_check = { protocol = \"http\", codes = [] }", []string{
 			`Attribute "health_check.codes" must have at least one entry.`,
 		}},
@@ -113,7 +119,7 @@ func invalidConfigurations() map[string]invalid {
 			`Attribute "timeouts.read" must be a duration above 0 such as "30s" or "1m30s", got "-1s".`,
 		}},
 		"a_zone_of_null": {"load_balancer", "name = \"web\"\navailability_zones = [\"a\", null]", []string{
-			`Attribute "availability_zones" must not hold an empty or null zone.`,
+			`Attribute "availability_zones" must not hold null.`,
 		}},
 		"backend_words_and_numbers": {"backend_service", "name = \"a b\"\ndescription = \"" + strings.Repeat("x", 257) + "\"\nprotocol = \"https\"\nport = 0\nscheduler = \"random\"", []string{
 			`Attribute "description" must be up to 256 characters, got 257.`,

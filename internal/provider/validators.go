@@ -106,6 +106,10 @@ func (r elementsRule) ValidateSet(_ context.Context, req validator.SetRequest, r
 		if !ok || text.IsUnknown() {
 			return // with an unknown element, neither their number nor the rest is certain
 		}
+		if text.IsNull() {
+			addViolation(&resp.Diagnostics, req.Path, "must not hold null")
+			return
+		}
 		known = append(known, text.ValueString())
 	}
 	addViolation(&resp.Diagnostics, req.Path, r.invalid(known))

@@ -41,12 +41,8 @@ func inUse(field, object string, referrers []string) error {
 	if len(referrers) == 0 {
 		return nil
 	}
-	details := make([]lbapi.Detail, len(referrers))
-	for i, referrer := range referrers {
-		details[i] = detail(field, "is in use by %s", referrer)
-	}
-	message := fmt.Sprintf("%s is in use by %s", object, strings.Join(referrers, ", "))
-	return lbapi.NewError(lbapi.Conflict, message, details...)
+	reason := "is in use by " + strings.Join(referrers, ", ")
+	return lbapi.NewError(lbapi.Conflict, object+" "+reason, lbapi.Detail{Field: field, Reason: reason})
 }
 
 // named is how messages name an object: by kind, name and id.
