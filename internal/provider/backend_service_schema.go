@@ -39,6 +39,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"port": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: describeRange("Port of the servers that name none of their own", lbapi.Port, withoutDefault) +
 					" Another one replaces the backend service.",
 				Required:      true,
@@ -86,6 +87,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 				PlanModifiers:       []planmodifier.Object{healthCheckDefaults{}},
 			},
 			"wait_for_healthy": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: "How many servers must be healthy before a creation or an update of the backend service is done, " +
 					healthyServers.String() + "; default is not to wait. The wait ends with the create or update timeout, as an error that " +
 					"lists each server with the reason that its checks give; what was made stays in the state. After a failed update the next apply waits " +
@@ -108,6 +110,7 @@ func sessionPersistenceAttributes() map[string]schema.Attribute {
 			Default:             booldefault.StaticBool(true),
 		},
 		"timeout": schema.Int64Attribute{
+			CustomType:          wholeNumber{},
 			MarkdownDescription: describeRange("How long a client is kept on its server after its last request", lbapi.PersistenceTimeout, withDefault),
 			Optional:            true,
 			Computed:            true,
@@ -120,6 +123,7 @@ func sessionPersistenceAttributes() map[string]schema.Attribute {
 func healthCheckAttributes() map[string]schema.Attribute {
 	number := func(what string, allowed lbapi.Range) schema.Attribute {
 		return schema.Int64Attribute{
+			CustomType:          wholeNumber{},
 			MarkdownDescription: describeRange(what, allowed, withDefault),
 			Optional:            true, Computed: true,
 			Validators: []validator.Int64{int64Rule{allowed}},

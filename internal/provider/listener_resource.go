@@ -87,6 +87,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"port": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: describeRange("Port on the load balancer's address that clients connect to", lbapi.Port, withoutDefault) +
 					" It must be free on its load balancer. Another one replaces the listener.",
 				Required:      true,
@@ -99,6 +100,7 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				Validators:          []validator.String{idRule(lbapi.BackendServiceID)},
 			},
 			"idle_timeout": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: fmt.Sprintf("Time after which a client's connection without traffic is closed, %s; default `%d` for "+
 					"`http` and `https`, `%d` for `tcp` and `tls`. A change holds for a connection from its next request on.", idle, idle.Default, lbapi.IdleTimeout(lbapi.TCP).Default),
 				Optional:      true,

@@ -96,6 +96,7 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				Validators: []validator.String{orEmpty(durationRule())},
 			},
 			"max_retries": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: describeRange("How often a call is sent again after a lost connection or an answer that asks to "+
 					"come back later (429, 502, 503, 504)", maxRetries, withDefault) +
 					" An answer that asks for a pause of more than a minute ends the call instead." + fromEnvironment("max_retries"),

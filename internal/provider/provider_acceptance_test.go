@@ -93,6 +93,7 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 		"a bad access key":  {without("access_key") + "access_key = \"a b\"\n", `Attribute "access_key" must be of visible ASCII characters`},
 		"a bad timeout":     {whole + "request_timeout = \"30\"\n", `Attribute "request_timeout" must be a duration above 0`},
 		"too many retries":  {without("max_retries") + "max_retries = 21\n", `Attribute "max_retries" must be 0 to 20, got 21.`},
+		"half a retry":      {without("max_retries") + "max_retries = 0.5\n", `Attribute "max_retries" must be a whole number, got 0.5.`},
 		"nobody there":      {whole, `nothing listens at the endpoint "http://127.0.0.1:1"`},
 		"nobody to trust":   {strings.Replace(whole, "http:", "ftp:", 1), `does not start with "http://" or "https://"`},
 	} {

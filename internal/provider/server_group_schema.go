@@ -69,11 +69,13 @@ func serverAttributeSchemas() map[string]schema.Attribute {
 			Validators:          []validator.String{wordRule(instanceTypes)},
 		},
 		"port": schema.Int64Attribute{
+			CustomType:          wholeNumber{},
 			MarkdownDescription: describeRange("Port that the server serves on", lbapi.ServerPort, withoutDefault) + " Left out, it means the same.",
 			Optional:            true,
 			Validators:          []validator.Int64{int64Rule{lbapi.ServerPort}},
 		},
 		"weight": schema.Int64Attribute{
+			CustomType:          wholeNumber{},
 			MarkdownDescription: describeRange("Share of the traffic, in proportion to the weights of the others", lbapi.Weight, withDefault),
 			Optional:            true,
 			Computed:            true,

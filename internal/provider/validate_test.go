@@ -157,6 +157,18 @@ func invalidConfigurations() map[string]invalid {
 			`Attribute "servers["a"].address" cannot be set when "type" is "instance"; only "ip" holds servers by their address.`,
 			`Attribute "servers["b"].instance_type" must be one of "vm", "container", got "pod".`,
 		}},
+		"fractions": {"backend_service", "name = \"web\"\nprotocol = \"http\"\nport = 80.5\nsession_persistence = { timeout = 100 / 3 }\nhealth_check = { interval = 7.5 }", []string{
+			`Attribute "health_check.interval" must be a whole number, got 7.5.`,
+			`Attribute "port" must be a whole number, got 80.5.`,
+			`Attribute "session_persistence.timeout" must be a whole number, got 33.33333333.`,
+		}},
+		"fractions_of_servers": {"server_group", "name = \"web\"\nservers = { a = { address = \"10.0.0.1\", port = 1e30, weight = 100 / 3 } }", []string{
+			`Attribute "servers["a"].port" is far out of range, got 1e+30.`,
+			`Attribute "servers["a"].weight" must be a whole number, got 33.33333333.`,
+		}},
+		"a_fraction_of_weight": {"server", ownServerOfAGroup + "address = \"10.0.0.1\"\nweight = 0.5", []string{
+			`Attribute "weight" must be a whole number, got 0.5.`,
+		}},
 		"servers_null": {"server_group", "name = \"web\"\nservers = { a = null }", []string{
 			`Server "a" must not be null; leave its key out to have no such server.`,
 		}},
