@@ -62,22 +62,21 @@ func (h *head) readStatus(connection io.Reader) (status int, begun bool, err err
 	response, read := &h.response, 0
 	response.Reset()
 	for interim := 0; ; {
-		buffer := h.buffer
-		n, err := response.Parse(buffer[:read])
+		n, err := response.Parse(h.buffer[:read])
 		switch {
 		case err != nil:
-			return 0, true, notHTTP(err.Error(), buffer[:read])
+			return 0, true, notHTTP(err.Error(), h.buffer[:read])
 		case n > 0 && !response.Interim():
 			return response.Status, true, nil
 		case n > 0:
 			if interim++; interim > maxInterim {
 				return 0, true, &formatError{"too many interim responses"}
 			}
-			read = copy(buffer, buffer[n:read])
+			read = copy(h.buffer, h.buffer[n:read])
 			response.Reset()
 			continue
-		case read == len(buffer):
-			h.buffer = append(buffer, make([]byte, len(buffer))...) // Parse ends this
+		case read == len(h.buffer):
+			h.buffer = append(h.buffer, make([]byte, len(h.buffer))...) // Parse ends this
 		}
 		count, err := connection.Read(h.buffer[read:])
 		read += count

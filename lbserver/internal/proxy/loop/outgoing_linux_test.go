@@ -183,15 +183,15 @@ func TestSendingToAPeerThatIsGoneShowsAtTheNextWrite(t *testing.T) {
 }
 
 // endless is a loop of which the test awaits the end.
-func endless(t *testing.T) (l *loop.Loop, ended chan struct{}) {
+func endless(t *testing.T) (*loop.Loop, chan struct{}) {
 	t.Helper()
 	l, err := loop.New(loop.Config{Now: time.Now, Panicked: func(cause any, _ []byte) { t.Error(cause) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended = make(chan struct{})
-	go func() { defer close(ended); l.Run() }()
-	return l, ended
+	over := make(chan struct{})
+	go func() { defer close(over); l.Run() }()
+	return l, over
 }
 
 // A loop that ends lets go of what a peer has not taken, which must not seem whole to it.

@@ -199,7 +199,7 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 // Close implements store.Store.
 func (s *Store) Close() error {
 	if s.broken.Load() != nil {
-		return nil // it would wait for ever; the lock ends with the process
+		return nil //nolint:nilerr // bbolt would wait for ever; the lock ends with the process
 	}
 	return s.wrap("close", s.db.Close())
 }

@@ -20,8 +20,8 @@ func usedStore(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db")
 	s := mustOpen(t, path, time.Now)
-	s.db.NoSync = true                    // no power is cut here
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: the test's own dice
+	s.db.NoSync = true // no power is cut here
+	random := rand.New(rand.NewPCG(1, 2))
 	var revision uint64
 	for n := range 80 {
 		record := store.Record{Kind: store.ServerGroup, ID: fmt.Sprintf("tg-%08d", random.IntN(40))}
@@ -91,7 +91,7 @@ func TestTruncatedStoreIsRefused(t *testing.T) {
 
 func TestDamagedPageCrashesNothing(t *testing.T) {
 	whole := usedStore(t)
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // G404: the test's own dice
+	random := rand.New(rand.NewPCG(3, 4))
 	noise := func(content []byte) {
 		for i := range content {
 			content[i] = byte(random.Uint32())
