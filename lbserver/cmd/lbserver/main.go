@@ -76,7 +76,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	parser, err := kong.New(&options,
 		kong.Name("lbserver"),
 		kong.Description("An application load balancer with a control API.\n\n"+
-			"Every flag is also an environment variable: LBSERVER_ and its name, such as LBSERVER_DATA_DIR."),
+			"Every flag is also an environment variable: LBSERVER_ and its name, such as LBSERVER_DATA_DIR.\n\n"+
+			"SIGTERM or SIGINT stops it when the requests in flight are done, a second one at once. SIGHUP opens the access log again. "+
+			"SIGUSR2 has a new key seal the session cookies."),
 		kong.DefaultEnvars("LBSERVER"),
 		kong.Vars{"version": "lbserver " + buildVersion()},
 		kong.Writers(stdout, stderr),
