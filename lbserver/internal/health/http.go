@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
 // What a probe reads: heads of responses, of which it takes most in one piece, and no more interim (1xx) ones before the final

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
 // retryAfterSeconds is what a 503 asks a client to wait: the interval of health checks by default (api.md), after which

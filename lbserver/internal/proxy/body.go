@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
 // body follows one message body from the stream that brings it to the one that takes it.

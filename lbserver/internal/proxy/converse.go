@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
 // conversation is how giving a request to a server went.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/loop"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine/loop"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
 // tunnel passes the 101 on, then bytes both ways until both sides have ended (RFC 9110, 7.8). A side that ends alone is

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/loop"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine/loop"
 )
 
 // overfill has a connection send more than the kernel takes, and returns all that its peer is to get. It takes a peer that

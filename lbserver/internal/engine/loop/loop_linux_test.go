@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/loop"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine/loop"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
