@@ -16,11 +16,11 @@ const (
 	idleConnections = 5000
 	// idleOpeners is how many connections are opened at a time, so that no backlog overflows.
 	idleOpeners = 64
-	// idleSettle is the time that a proxy has to put things away before its memory is read.
+	// idleSettle is the time a proxy gets to release memory before its memory is read.
 	idleSettle = 2 * time.Second
 )
 
-// idleStage starts each proxy anew for each run: memory that was used once may never come back.
+// idleStage starts a new proxy for each run: memory that was used once may never be given back.
 type idleStage struct{ *environment }
 
 func (s idleStage) close() error { return nil }
@@ -61,7 +61,8 @@ func (s idleStage) measure(ctx context.Context, entrant, _ string) (_ values, er
 	}, nil
 }
 
-// openIdle opens connections, each of which has been answered once. Those opened are returned even with an error.
+// openIdle opens connections and makes one request on each. It returns the connections it has opened even with an
+// error.
 func openIdle(ctx context.Context, address string) ([]net.Conn, error) {
 	var (
 		mu       sync.Mutex
@@ -89,7 +90,7 @@ func openIdle(ctx context.Context, address string) ([]net.Conn, error) {
 	return opened, problems
 }
 
-// askOnce opens a connection and has one request answered on it.
+// askOnce opens a connection and makes one request on it.
 func askOnce(ctx context.Context, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "tcp", address)
