@@ -117,9 +117,9 @@ func allocationsRow(chosen *plan) *row {
 	return &row{
 		name:  "allocations",
 		title: "Allocations",
-		how: "What the Go runtime counts while the load runs, its connections open, by lbserver's own metrics, less what it counts in as " +
-			"long a time without load, divided by the requests. The Set-Cookie line of each server is made anew once a second, and " +
-			"health checks go on: anything below 0.005 is none.",
+		how: "What the Go runtime counts, by lbserver's own metrics, while the load runs on open connections, minus what it counts in the " +
+			"same time without load, divided by the requests. The Set-Cookie line of each server is made again each second, and health " +
+			"checks continue: anything below 0.005 counts as none.",
 		entrants: taking(chosen.proxies, "lbserver"),
 		loads:    names,
 		metrics:  []metric{allocationsEach, allocatedBytesPer},

@@ -116,9 +116,9 @@ func idleRow(chosen *plan) *row {
 	return &row{
 		name:  "idle",
 		title: "Idle connections",
-		how: fmt.Sprintf("Each run starts the proxy anew and opens %d connections to it, %d at a time, each with one request; the resident memory "+
-			"is read %s after the last answer. Of it own is what is not pages of the program's file, which the machine needs once, or of "+
-			"others. The last figure is the growth of all since before, divided by the connections.",
+		how: fmt.Sprintf("Each run starts a new proxy and opens %d connections to it, %d at a time, each with one request; the resident memory "+
+			"is read %s after the last answer. \"own\" leaves out pages of the program's file, which the machine needs only once, and shared "+
+			"pages. The last figure is the growth of all memory since before the connections, divided by their number.",
 			idleConnections, idleOpeners, idleSettle),
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{fmt.Sprintf("%d idle", idleConnections)},

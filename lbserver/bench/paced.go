@@ -92,9 +92,9 @@ func pacedRow(chosen *plan) *row {
 		name:  "paced",
 		title: "A fixed rate",
 		how: fmt.Sprintf("%d requests/s on average over %d kept connections, the gaps between them distributed exponentially and the same in "+
-			"every run, half with cookie. Latency counts from the moment at which a request was due, so a proxy that stalls is charged for "+
-			"those that it kept from being sent. `direct` is the same load to the servers without a proxy: what load, servers and "+
-			"kernel take for themselves.", pacedRate, pacedConnections),
+			"every run, half with cookie. Latency counts from when a request was due, so a proxy that stalls is charged for the requests that it "+
+			"prevented from being sent. `direct` is the same load to the servers without a proxy: the share of load, servers and "+
+			"kernel.", pacedRate, pacedConnections),
 		entrants: entrants,
 		loads:    []string{fmt.Sprintf("%d/s", pacedRate)},
 		metrics:  []metric{latencyMedian, latencyP99, latencyMost, cpuPerRequest},

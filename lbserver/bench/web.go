@@ -73,7 +73,7 @@ func cpuRow(chosen *plan) *row {
 	return &row{
 		name:     "cpu",
 		title:    "Small requests",
-		how:      "`GET /`, 128-byte responses, as fast as they come: one second to warm up, then the measurement.",
+		how:      "`GET /`, 128-byte responses, as fast as possible: one second to warm up, then the measurement.",
 		entrants: taking(chosen.proxies, knownProxies()...),
 		loads:    names,
 		metrics:  []metric{cpuPerRequest, requestRate, latencyMedian, latencyP99, memory},
@@ -102,8 +102,8 @@ func uploadRow(chosen *plan) *row {
 	return &row{
 		name:  "upload",
 		title: "Uploads of 1 MiB",
-		how: "The servers behind are Go's net/http, which reads every body to its end and answers then; nginx would answer first, " +
-			"or write the body to a file. 16 connections.",
+		how: "The servers are Go's net/http, which reads every body to its end before it answers; nginx would answer first, or write the " +
+			"body to a file. 16 connections.",
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{bulkConnections},
 		metrics:  []metric{cpuPerMiB, requestRate, latencyP99, memory},
@@ -131,8 +131,8 @@ func connectRow(chosen *plan) *row {
 	return &row{
 		name:  "connect",
 		title: "A new connection for each request",
-		how: "64 clients, each of which connects, asks with `Connection: close`, reads the answer and begins anew. The proxies keep " +
-			"their connections to the servers.",
+		how: "64 clients, each of which connects, sends a request with `Connection: close`, reads the answer and starts again. The proxies " +
+			"keep their connections to the servers.",
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{load},
 		metrics:  []metric{cpuPerRequest, requestRate, latencyMedian, latencyP99, memory},

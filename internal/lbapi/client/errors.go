@@ -194,13 +194,13 @@ func (c *Client) advice(err error, answeredAt time.Time, over bool) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.As(err, &timeout) && timeout.Timeout() && over:
-		return fmt.Sprintf("the time for the whole operation was over before the answer came: is %q the right endpoint and reachable "+
-			"from here? A longer timeout of the operation gives a slow one more time", c.Endpoint())
+		return fmt.Sprintf("the time for the whole operation was over before the answer arrived: is %q the right endpoint and reachable "+
+			"from here? A longer timeout of the operation gives a slow endpoint more time", c.Endpoint())
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Sprintf("no answer within %s: is %q the right endpoint and reachable from here? "+
-			"A longer request timeout gives a slow one more time", c.config.RequestTimeout, c.Endpoint())
+			"A longer request timeout gives a slow endpoint more time", c.config.RequestTimeout, c.Endpoint())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Sprintf("the connection was cut before the whole answer came: is %q the address of the control API, and does the server stay up?",
+		return fmt.Sprintf("the connection was cut before the whole answer arrived: is %q the address of the control API, and does the server stay up?",
 			c.Endpoint())
 	default:
 		return ""
