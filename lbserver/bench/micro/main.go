@@ -27,7 +27,7 @@ var resultsTemplate string
 // are left out.
 func packages() []string {
 	const internal = "./lbserver/internal/"
-	return []string{internal + "proxy/http1", internal + "persistence", internal + "balance", internal + "sessions", internal + "accesslog"}
+	return []string{internal + "http1", internal + "persistence", internal + "balance", internal + "sessions", internal + "accesslog"}
 }
 
 // plan says what to run and where its results are.
