@@ -16,8 +16,8 @@ import (
 // version is set by the build.
 var version = "dev"
 
-// The garbage collector runs less often than by default, since the process holds little memory, but as often as needed once
-// its memory nears the limit. In a plan of 1,000 resources this saves a third of the provider's processor time.
+// The garbage collector runs less often than by default, since the process holds little memory, but as often as needed
+// once its memory nears the limit. In a plan of 1,000 resources this saves a third of the provider's processor time.
 const (
 	collectorPercent = 1000
 	memoryLimit      = 112 << 20 // bytes
@@ -48,8 +48,8 @@ func serve(debugging bool) error {
 	return tf6server.Serve(provider.Address, provider.NewServer(version), options...)
 }
 
-// silence stops the framework from writing a trace that nobody reads: Terraform reads every line of it and discards it, unless
-// TF_LOG or TF_LOG_PROVIDER asks for logs. With the trace, a plan of 1,000 resources takes half as long again.
+// silence stops the framework from writing a trace that nobody reads: Terraform reads every line of it and discards it,
+// unless TF_LOG or TF_LOG_PROVIDER asks for logs. With the trace, a plan of 1,000 resources takes half as long again.
 func silence() error {
 	if os.Getenv("TF_LOG") != "" || os.Getenv("TF_LOG_PROVIDER") != "" {
 		return nil

@@ -120,7 +120,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAnswersTellsReadyFromNotYet(t *testing.T) {
+func TestAnswersWaitsForStatus200(t *testing.T) {
 	status := make(chan int, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(<-status) }))
 	defer server.Close()

@@ -158,7 +158,7 @@ func TestServerFieldTakesPathsApart(t *testing.T) {
 	}
 }
 
-func TestErrorsTellEveryDetailOnce(t *testing.T) {
+func TestErrorsContainEveryDetailOnce(t *testing.T) {
 	err := NewError(InvalidArgument, "port must be 1 to 65535, got 0", Detail{"port", "must be 1 to 65535, got 0"}, Detail{"protocol", "must be given"})
 	if got, want := err.Error(), "port must be 1 to 65535, got 0; protocol: must be given"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -74,7 +74,7 @@ func TestEchoShowsTheRequestAsItArrived(t *testing.T) {
 	}
 }
 
-func TestHealthIsWhatItWasToldToBe(t *testing.T) {
+func TestHealthAnswersWithTheStatusThatWasSet(t *testing.T) {
 	server := start(t, "red")
 	health := "http://" + server.Address() + "/health"
 	steps := []struct {
@@ -120,7 +120,7 @@ func TestClosedServerFreesItsAddressForAnother(t *testing.T) {
 	}
 }
 
-func TestSlowRefusesWhatIsNoPause(t *testing.T) {
+func TestSlowRefusesAnInvalidDuration(t *testing.T) {
 	server := start(t, "red")
 	for _, pause := range []string{"", "soon", "-1s", "2m"} {
 		if response, _ := send(t, http.MethodGet, "http://"+server.Address()+"/slow?for="+pause, ""); response.StatusCode != http.StatusBadRequest {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestArrivalsWaitForNobody(t *testing.T) {
+func TestArrivalsDoNotWaitForAnswers(t *testing.T) {
 	const stall = 200 * time.Millisecond
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
@@ -47,7 +47,7 @@ func TestArrivalsWaitForNobody(t *testing.T) {
 	}
 }
 
-func TestArrivalsWithoutGoodAnswersAreNoMeasurement(t *testing.T) {
+func TestABadAnswerEndsTheArrivals(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"503":               func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusServiceUnavailable) },
 		"cut off":           func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -24,7 +24,7 @@ func statLine(process int, name string, group, user, system, pages int) string {
 		user, system, pages)
 }
 
-func TestUsageIsThatOfTheWholeGroupAndNobodyElse(t *testing.T) {
+func TestUsageIsThatOfTheWholeGroupOnly(t *testing.T) {
 	proc := t.TempDir()
 	for process, line := range map[string]string{
 		"10": statLine(10, "nginx: master", 10, 1, 2, 100),
@@ -54,7 +54,7 @@ func TestUsageIsThatOfTheWholeGroupAndNobodyElse(t *testing.T) {
 	}
 }
 
-func TestStatThatIsNoneIsRefused(t *testing.T) {
+func TestMalformedStatIsRefused(t *testing.T) {
 	for _, text := range []string{"", "10", "10 (nginx", "10 (nginx) S 1", strings.Replace(statLine(1, "x", 1, 1, 1, 1), " 1234 ", " ", 1)[:60]} {
 		if got, group, err := parseStat([]byte(text)); err == nil {
 			t.Errorf("%q: got %+v of group %d, want an error", text, got, group)

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// clockTick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on (proc(5), "utime").
+	// clockTick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on (proc(5),
+	// "utime").
 	clockTick = 10 * time.Millisecond
 	// watchInterval is the pause between two readings of the provider's processes. The kernel keeps the peak itself, so
 	// only a provider's last moments can be missed.

@@ -211,7 +211,7 @@ func TestAResendKeepsItsNonceAndTakesANewDate(t *testing.T) {
 	}
 }
 
-func TestWhatIsTriedAgainAndWhatIsNot(t *testing.T) {
+func TestOnlyRepeatableFailuresAreRetried(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		first    http.HandlerFunc
@@ -275,7 +275,7 @@ func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
 	}
 }
 
-func TestReadsAreNotPatientOnceTheAPIIsKnownToBeAway(t *testing.T) {
+func TestReadsAreTriedOnceWhileTheAPIIsUnusable(t *testing.T) {
 	away, good := refuse(lbapi.NewError(lbapi.Unavailable, "the store is away")), answer(map[string]any{})
 	script := []http.HandlerFunc{away, away, away, away, away, away, good, good, away, good}
 	server := newAPI(t, script...)
@@ -306,7 +306,7 @@ func TestRetriesAreBoundedByTheirNumber(t *testing.T) {
 	wantInError(t, err, "the store is away", "3 attempts", "HTTP 503", "req-1")
 }
 
-func TestRetriesEndWithTheContextAndTellWhyTheyWaited(t *testing.T) {
+func TestRetriesEndWithTheContextAndSayWhyTheyWaited(t *testing.T) {
 	server := newAPI(t, refuse(lbapi.NewError(lbapi.TooManyRequests, "slow down"), "Retry-After", "60"))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-func TestARefusalIsTypedAndTellsAll(t *testing.T) {
+func TestARefusalIsTypedAndSaysEverything(t *testing.T) {
 	detail := lbapi.Detail{Field: "port", Reason: "is taken by listener web (listener-2)"}
 	server := newAPI(t, refuse(lbapi.NewError(lbapi.Conflict, "the port is taken", detail)))
 	name := "web"

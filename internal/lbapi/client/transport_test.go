@@ -36,7 +36,7 @@ func TestAChangeUnderWayOutlivesTheCancellationOfItsContext(t *testing.T) {
 }
 
 // What the server made must become known even if the answer was lost and there is no time left: the nonce finds it.
-func TestWhatBecameOfALostChangeIsAskedForAfterTheEndOfItsTime(t *testing.T) {
+func TestTheOutcomeOfALostChangeIsLookedUpAfterItsTimeHasRunOut(t *testing.T) {
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"canceled": context.WithCancel,
 		"out of time": func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -117,7 +117,7 @@ func TestAChangeThatHasNoConnectionYetEndsWhenItsContextIsCanceled(t *testing.T)
 }
 
 // Whenever an interrupt comes, what the server made is known, and what is not known was not made.
-func TestNothingIsMadeUnknownWheneverTheContextIsCanceled(t *testing.T) {
+func TestNoObjectIsLostWheneverTheContextIsCanceled(t *testing.T) {
 	script := newAPI(t, answer(map[string]any{"listenerId": "listener-1"}))
 	for i := range 200 {
 		client := newTestClient(t, script.URL) // a new client, so that dialing is included

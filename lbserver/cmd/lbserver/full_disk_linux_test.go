@@ -86,7 +86,7 @@ func TestAFullDiskRefusesChangesAndLosesNothing(t *testing.T) {
 
 // A disk that fills up again and again during many changes leaves a store that opens and contains exactly the
 // acknowledged changes.
-func TestADiskThatFillsUpAgainAndAgainKeepsWhatWasAcknowledged(t *testing.T) {
+func TestADiskThatFillsUpAgainAndAgainLosesNoAcknowledgedChange(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	p := mustLaunch(t, directory, "--quota-server-groups", "1000")

@@ -52,8 +52,8 @@ type Log struct {
 	reopened atomic.Pointer[os.File] // from Reopen to the writer
 }
 
-// shard is a buffer of finished lines. There is one for each core; entries with the same Lane use the same shard, so
-// its lock is rarely contended.
+// shard is a buffer of finished lines, one for each core. The entries of one event loop go to the same shard while it
+// has room, so its lock is rarely contended.
 type shard struct {
 	mu     sync.Mutex
 	text   []byte // under mu

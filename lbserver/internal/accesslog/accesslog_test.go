@@ -318,7 +318,7 @@ func TestOffCostsNothingAndIsSafe(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatItCannotWrite(t *testing.T) {
+func TestOpenRefusesAFileOrFormatThatItCannotWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing", "access.log")
 	if _, err := accesslog.Open(path, accesslog.Text, quiet); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("missing directory: %v", err)

@@ -113,8 +113,8 @@ func hashKey(key string) uint64 {
 	return mix(h)
 }
 
-// mix is the finalizer of SplitMix64 (David Stafford's variant 13): a bijection in which each bit of the input flips each
-// bit of the output with a probability of one half.
+// mix is the finalizer of SplitMix64 (David Stafford's variant 13): a bijection in which each bit of the input flips
+// each bit of the output with a probability of one half.
 func mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9

@@ -64,7 +64,7 @@ func TestTournamentPicksWhatAScanPicks(t *testing.T) {
 
 // Whatever ran concurrently: once all threads have returned, every node names the best server below it. The rounds are
 // short and many, because a later match repairs what an earlier one missed.
-func TestTournamentIsExactWhenTheDustHasSettled(t *testing.T) {
+func TestTournamentIsExactOnceAllThreadsHaveReturned(t *testing.T) {
 	const workers, servers, rounds = 3, 6, 10_000
 	p := newLeastConnections([]int{1, 2, 1, 3, 1, 1}, true)
 	var round, done atomic.Int64

@@ -314,7 +314,7 @@ func TestCloseCutsOffChecksAndKeepsVerdicts(t *testing.T) {
 	})
 }
 
-func TestOwnExhaustionSaysNothingOfServers(t *testing.T) {
+func TestExhaustionOfThisMachineKeepsVerdicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exhausted := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EMFILE}
 		n := newNetwork(func(_ string, attempt int) error {
@@ -331,7 +331,7 @@ func TestOwnExhaustionSaysNothingOfServers(t *testing.T) {
 }
 
 // A machine with no source address for the server has not run out of ports: it can't reach the server.
-func TestNoWayToAServerIsTheVerdict(t *testing.T) {
+func TestAServerWithoutARouteIsUnhealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(func(_ string, attempt int) error {
 			if attempt == 0 {

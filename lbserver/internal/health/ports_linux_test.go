@@ -14,8 +14,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
 )
 
-// TestLackOfPortsSaysNothingOfServers makes the kernel give this machine's connections a single port, which is taken.
-func TestLackOfPortsSaysNothingOfServers(t *testing.T) {
+// TestLackOfPortsKeepsVerdicts makes the kernel give this machine's connections a single port, which is taken.
+func TestLackOfPortsKeepsVerdicts(t *testing.T) {
 	t.Parallel()
 	accepted := make(chan net.Conn)
 	address := serve(t, func(connection net.Conn) { accepted <- connection; <-t.Context().Done() })

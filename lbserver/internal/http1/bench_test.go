@@ -84,8 +84,8 @@ func BenchmarkChunkedPass(b *testing.B) {
 	}
 }
 
-// TestNothingIsAllocated checks the package's promise for the steady state.
-func TestNothingIsAllocated(t *testing.T) {
+// TestParsingAndRewritingAllocateNothing checks the package's promise for the steady state.
+func TestParsingAndRewritingAllocateNothing(t *testing.T) {
 	raw, dst := []byte(browserRequest), make([]byte, 0, 4096)
 	rawResponse := []byte(serverResponse)
 	request, response := new(Request), new(Response)

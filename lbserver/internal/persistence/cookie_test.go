@@ -67,7 +67,7 @@ func TestOpenReturnsWhatWasSealed(t *testing.T) {
 	})
 }
 
-func TestValueIsShortAndTellsNothing(t *testing.T) {
+func TestValueIsShortAndRevealsNothing(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
 	first, second := cookie.Seal(nil, serverID, issued), cookie.Seal(nil, serverID, issued)
 	if len(first) > 70 {

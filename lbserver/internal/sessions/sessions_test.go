@@ -60,7 +60,7 @@ func about(t *testing.T, what string, got, want int) {
 	}
 }
 
-func TestClientsBehindOneAddressAreToldApart(t *testing.T) {
+func TestClientsBehindOneAddressAreCountedSeparately(t *testing.T) {
 	for _, number := range []int{0, 1, 2, 10, 50, 400, 3000, 60_000} {
 		counter := newCounter()
 		for _, each := range office(number) {
@@ -135,7 +135,7 @@ func TestOldCookieSentForEverCountsOnceAConnection(t *testing.T) {
 	about(t, "10,000 requests", counter.Count(start.Add(100*time.Second)), 1)
 }
 
-func TestForwardedForTellsClientsOfAProxyApart(t *testing.T) {
+func TestForwardedForDistinguishesClientsOfAProxy(t *testing.T) {
 	counter := newCounter()
 	proxy := netip.MustParseAddrPort("192.0.2.9:7000")
 	for i := range 50 {
