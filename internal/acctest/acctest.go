@@ -75,7 +75,7 @@ func Terraform() string { return os.Getenv(terraformPath) }
 // Run runs the steps of one test with the provider of this module.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
-	run(t, resource.TestCase{Steps: steps})
+	runCase(t, resource.TestCase{Steps: steps})
 }
 
 // RunToFailure runs the steps of one test and returns what Terraform printed in each step that failed, except in steps
@@ -83,7 +83,7 @@ func Run(t *testing.T, steps ...resource.TestStep) {
 func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 	t.Helper()
 	var failures []string
-	run(t, resource.TestCase{Steps: steps, ErrorCheck: func(err error) error {
+	runCase(t, resource.TestCase{Steps: steps, ErrorCheck: func(err error) error {
 		failures = append(failures, err.Error())
 		return nil
 	}})
@@ -93,7 +93,7 @@ func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 // RunFrom is Run for steps that need a minimum version of Terraform; with an earlier one it skips the test.
 func RunFrom(t *testing.T, least *version.Version, steps ...resource.TestStep) {
 	t.Helper()
-	run(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
+	runCase(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
 }
 
 // SkipBelow skips a test that runs Terraform as a process and needs a minimum version.
@@ -118,7 +118,7 @@ func SkipBelow(t *testing.T, least *version.Version) {
 	}
 }
 
-func run(t *testing.T, test resource.TestCase) {
+func runCase(t *testing.T, test resource.TestCase) {
 	t.Helper()
 	test.IsUnitTest = true // don't skip without TF_ACC: Main has found Terraform
 	test.ProtoV6ProviderFactories = map[string]func() (tfprotov6.ProviderServer, error){

@@ -27,16 +27,16 @@ func Visitor(t *testing.T) func(url string) Visit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return visitor(t, jar)
+	return clientWith(t, jar)
 }
 
 // Stranger returns a client that keeps no cookies.
 func Stranger(t *testing.T) func(url string) Visit {
 	t.Helper()
-	return visitor(t, nil)
+	return clientWith(t, nil)
 }
 
-func visitor(t *testing.T, jar http.CookieJar) func(url string) Visit {
+func clientWith(t *testing.T, jar http.CookieJar) func(url string) Visit {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)

@@ -65,7 +65,7 @@ type PatchBackendService struct {
 
 // Violations returns what in the backend service breaks the rule table.
 func (b *BackendService) Violations() []Detail {
-	var found violations
+	var found findings
 	found.name("backendName", b.Name)
 	oneOf(&found, "protocol", b.Protocol, BackendServiceProtocols().Wires())
 	found.inRange("port", b.Port, Port)
@@ -77,7 +77,7 @@ func (b *BackendService) Violations() []Detail {
 	for _, dependency := range BackendServiceDependencies() {
 		found.dependency(dependency, b.uses(dependency.Feature.Wire), b.value(dependency.On.Wire))
 	}
-	found = append(found, b.HealthCheck.violations()...)
+	found = append(found, b.HealthCheck.ruleViolations()...)
 	found.description("description", b.Description)
 	return found
 }

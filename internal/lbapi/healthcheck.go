@@ -65,7 +65,7 @@ func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 
 // Violations returns what only the spec can show: a missing protocol, and HTTP fields given for another protocol.
 func (s *HealthCheckSpec) Violations() []Detail {
-	var found violations
+	var found findings
 	if s.Protocol == nil {
 		found.add("healthCheckSpec.protocol", "must be given")
 		return found
@@ -105,12 +105,12 @@ func DefaultHealthCheck(protocol Protocol) HealthCheck {
 	return check
 }
 
-func (h *HealthCheck) violations() []Detail {
+func (h *HealthCheck) ruleViolations() []Detail {
 	if !h.Enabled() {
 		return nil
 	}
 	const at = "healthCheckSpec."
-	var found violations
+	var found findings
 	oneOf(&found, at+"protocol", h.Protocol, HealthCheckProtocols().Wires())
 	found.inRange(at+"healthyThresholdCount", h.HealthyThreshold, Threshold)
 	found.inRange(at+"unhealthyThresholdCount", h.UnhealthyThreshold, Threshold)

@@ -41,7 +41,7 @@ type PatchListener struct {
 
 // Violations returns what in the listener breaks the rule table.
 func (l *Listener) Violations() []Detail {
-	var found violations
+	var found findings
 	found.name("listenerName", l.Name)
 	oneOf(&found, "protocol", l.Protocol, ListenerProtocols().Wires())
 	found.inRange("port", l.Port, Port)

@@ -43,7 +43,7 @@ type PatchLoadBalancer struct {
 
 // Violations returns what in the load balancer breaks the rule table.
 func (l *LoadBalancer) Violations() []Detail {
-	var found violations
+	var found findings
 	found.name("loadBalancerName", l.Name)
 	found.description("description", l.Description)
 	return found

@@ -171,33 +171,33 @@ func InvalidAddress(address string) string {
 	return ""
 }
 
-// violations collects the rules that an object breaks.
-type violations []Detail
+// findings collects the rules that an object breaks.
+type findings []Detail
 
-func (v *violations) add(field, reason string) { *v = append(*v, Detail{Field: field, Reason: reason}) }
+func (f *findings) add(field, reason string) { *f = append(*f, Detail{Field: field, Reason: reason}) }
 
-func (v *violations) addReason(field, reason string) {
+func (f *findings) addReason(field, reason string) {
 	if reason != "" {
-		v.add(field, reason)
+		f.add(field, reason)
 	}
 }
 
-func (v *violations) name(field, value string)        { v.addReason(field, InvalidName(value)) }
-func (v *violations) description(field, value string) { v.addReason(field, InvalidDescription(value)) }
+func (f *findings) name(field, value string)        { f.addReason(field, InvalidName(value)) }
+func (f *findings) description(field, value string) { f.addReason(field, InvalidDescription(value)) }
 
-func (v *violations) inRange(field string, value int, allowed Range) {
-	v.addReason(field, allowed.Invalid(int64(value)))
+func (f *findings) inRange(field string, value int, allowed Range) {
+	f.addReason(field, allowed.Invalid(int64(value)))
 }
 
-func (v *violations) dependency(rule Dependency, used bool, value string) {
+func (f *findings) dependency(rule Dependency, used bool, value string) {
 	if used && !slices.Contains(rule.Allowed, value) {
-		v.add(rule.Feature.Wire, rule.Message(Wire, value))
+		f.add(rule.Feature.Wire, rule.Message(Wire, value))
 	}
 }
 
-func oneOf[T ~string](v *violations, field string, value T, allowed []string) {
+func oneOf[T ~string](f *findings, field string, value T, allowed []string) {
 	if !slices.Contains(allowed, string(value)) {
-		v.add(field, fmt.Sprintf("must be one of %s, got %q", quoted(allowed), string(value)))
+		f.add(field, fmt.Sprintf("must be one of %s, got %q", quoted(allowed), string(value)))
 	}
 }
 

@@ -72,7 +72,7 @@ type UpdateServer struct {
 
 // Violations returns what in the group, without its servers, breaks the rule table.
 func (g *ServerGroup) Violations() []Detail {
-	var found violations
+	var found findings
 	found.name("targetGroupName", g.Name)
 	oneOf(&found, "type", g.Type, []string{string(GroupOfInstances), string(GroupOfAddresses)})
 	found.description("description", g.Description)
@@ -82,7 +82,7 @@ func (g *ServerGroup) Violations() []Detail {
 // Violations returns what in one server breaks the rule table. at is the JSON path of the server in the call, such as
 // "targetSpecs[0]". Only lbserver can judge whether the address lies in an allowed network and the instance is known.
 func (s *Server) Violations(at string) []Detail {
-	var found violations
+	var found findings
 	oneOf(&found, at+".type", s.Type, []string{string(ServerVM), string(ServerContainer), string(ServerAddress)})
 	found.inRange(at+".port", s.Port, ServerPort)
 	found.inRange(at+".weight", s.Weight, Weight)

@@ -13,9 +13,9 @@ import (
 
 // Counters of lbserver's metrics.
 const (
-	mallocs   = "go_memstats_mallocs_total"
-	allocated = "go_memstats_alloc_bytes_total"
-	requests  = "alb_requests_total"
+	mallocsTotal        = "go_memstats_mallocs_total"
+	allocatedBytesTotal = "go_memstats_alloc_bytes_total"
+	requestsTotal       = "alb_requests_total"
 )
 
 // allocationsStage counts what lbserver allocates while a load runs, once its connections are open. It subtracts what
@@ -43,10 +43,10 @@ func (s *allocationsStage) measure(ctx context.Context, entrant, load string) (v
 	if err != nil {
 		return nil, err
 	}
-	answered := busy[requests] - quiet[requests]
+	answered := busy[requestsTotal] - quiet[requestsTotal]
 	return values{
-		allocationsEach:   max(busy[mallocs]-quiet[mallocs], 0) / answered,
-		allocatedBytesPer: max(busy[allocated]-quiet[allocated], 0) / answered,
+		allocationsEach:   max(busy[mallocsTotal]-quiet[mallocsTotal], 0) / answered,
+		allocatedBytesPer: max(busy[allocatedBytesTotal]-quiet[allocatedBytesTotal], 0) / answered,
 	}, nil
 }
 
@@ -63,14 +63,14 @@ func (s *allocationsStage) countedLater(ctx context.Context, of *proxy) (map[str
 
 // counted returns by how much the counters rise during a measurement.
 func (s *allocationsStage) counted(ctx context.Context, of *proxy) (map[string]float64, error) {
-	before, err := scrape(ctx, of.balancer.operations, mallocs, allocated, requests)
+	before, err := scrape(ctx, of.balancer.operations, mallocsTotal, allocatedBytesTotal, requestsTotal)
 	if err != nil {
 		return nil, err
 	}
 	if err := pause(ctx, s.plan.duration()); err != nil {
 		return nil, err
 	}
-	after, err := scrape(ctx, of.balancer.operations, mallocs, allocated, requests)
+	after, err := scrape(ctx, of.balancer.operations, mallocsTotal, allocatedBytesTotal, requestsTotal)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (l *LoadBalancer) URL(port int) string {
 // FreePort returns a port of the VIP on which a listener can be made.
 func (l *LoadBalancer) FreePort() int {
 	l.tb.Helper()
-	return freePort(l.tb, l.VIP)
+	return portOn(l.tb, l.VIP)
 }
 
 // freeAddress returns a loopback address that nothing listens on, or 127.0.0.1 if the system has no other. No other
@@ -97,7 +97,7 @@ func freeAddress(tb testing.TB) netip.Addr {
 	tb.Helper()
 	first := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	// A port chosen by the kernel differs between tests, and between test processes that run at the same time.
-	port := freePort(tb, first)
+	port := portOn(tb, first)
 	own := netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)})
 	var config net.ListenConfig
 	listener, err := config.Listen(tb.Context(), "tcp", netip.AddrPortFrom(own, 0).String())
@@ -110,7 +110,7 @@ func freeAddress(tb testing.TB) netip.Addr {
 	return own
 }
 
-func freePort(tb testing.TB, on netip.Addr) int {
+func portOn(tb testing.TB, on netip.Addr) int {
 	tb.Helper()
 	var config net.ListenConfig
 	listener, err := config.Listen(tb.Context(), "tcp", netip.AddrPortFrom(on, 0).String())

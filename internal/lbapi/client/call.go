@@ -176,7 +176,7 @@ func (c *call[R]) checkRetry(ctx context.Context, resp *http.Response, err error
 		return false, nil // handle runs next, or has found the answer final
 	}
 	if resp == nil { // without an answer handle does not run
-		c.log(ctx, nil, err)
+		c.logAttempt(ctx, nil, err)
 		c.unknown = c.unknown || c.connected && c.method != http.MethodGet
 		if ctx.Err() == nil || c.last == nil {
 			c.last = err
@@ -203,7 +203,7 @@ func (c *call[R]) handle(resp *http.Response) error {
 	}
 	err := c.read(resp)
 	c.last = err
-	c.log(resp.Request.Context(), resp, err)
+	c.logAttempt(resp.Request.Context(), resp, err)
 	if err == nil || !repeatable(err) {
 		c.unknown = false
 		return nil
@@ -253,7 +253,7 @@ func (c *call[R]) read(resp *http.Response) error {
 	return nil
 }
 
-func (c *call[R]) log(ctx context.Context, resp *http.Response, err error) {
+func (c *call[R]) logAttempt(ctx context.Context, resp *http.Response, err error) {
 	if c.client.config.Log == nil {
 		return
 	}
@@ -273,7 +273,7 @@ func (c *call[R]) failed(err error, over bool) *CallError {
 	failure := &CallError{
 		Operation: c.operation, Method: c.method, URL: address, Attempts: c.attempt, Err: cause(err),
 	}
-	failure.Advice = c.client.advice(failure.Err, c.answeredAt, over)
+	failure.Advice = c.client.adviceFor(failure.Err, c.answeredAt, over)
 	if c.asked > longestWait {
 		failure.Advice = fmt.Sprintf("the API asks to be left alone for %s: try again after that", c.asked)
 	}

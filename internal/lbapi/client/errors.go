@@ -164,9 +164,9 @@ func tlsAlertForHTTP(err error) bool {
 	return err != nil && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
 }
 
-// advice says what the reader of an error can check. answeredAt is the server's clock, if it sent one; over is set if
+// adviceFor says what the reader of an error can check. answeredAt is the server's clock, if it sent one; over is set if
 // the caller's time has run out.
-func (c *Client) advice(err error, answeredAt time.Time, over bool) string {
+func (c *Client) adviceFor(err error, answeredAt time.Time, over bool) string {
 	var (
 		refusal    *lbapi.Error
 		stranger   *NotAPIError

@@ -64,7 +64,7 @@ func Sign(req *http.Request, body []byte, credentials Credentials, scope Scope, 
 		signedHeaders: signed,
 	}
 	digest := sha256.Sum256(body)
-	claim.signature = sign(credentials.SecretKey, claim, date, canonicalRequest(req, signed, digest))
+	claim.signature = signCanonical(credentials.SecretKey, claim, date, canonicalRequest(req, signed, digest))
 	req.Header.Set(headerAuth, claim.String())
 }
 
@@ -132,8 +132,8 @@ func foldSpaces(value string) string {
 	return value
 }
 
-// sign returns the hex signature of a canonical request under a secret key.
-func sign(secretKey string, claim authorization, date, canonical string) string {
+// signCanonical returns the hex signature of a canonical request under a secret key.
+func signCanonical(secretKey string, claim authorization, date, canonical string) string {
 	canonicalDigest := sha256.Sum256([]byte(canonical))
 	text := strings.Join([]string{
 		Algorithm, date, claim.scopeText(), hex.EncodeToString(canonicalDigest[:]),

@@ -38,7 +38,7 @@ func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, 
 		return Signed{}, err
 	}
 	digest := sha256.Sum256(body)
-	right := sign(claim.secretKey, claim.authorization, claim.signedDate, canonicalRequest(req, claim.signedHeaders, digest))
+	right := signCanonical(claim.secretKey, claim.authorization, claim.signedDate, canonicalRequest(req, claim.signedHeaders, digest))
 	if subtle.ConstantTimeCompare([]byte(right), []byte(claim.signature)) != 1 {
 		return Signed{}, &MismatchError{AccessKey: claim.accessKey}
 	}
@@ -78,7 +78,7 @@ func (v *Verifier) claim(req *http.Request) (c claim, err error) {
 			return c, &UnsignedHeaderError{Name: name}
 		}
 	}
-	if c.signedDate, c.at, err = v.date(req.Header, c.authorization); err != nil {
+	if c.signedDate, c.at, err = v.readDate(req.Header, c.authorization); err != nil {
 		return c, err
 	}
 	if c.nonce, err = single(req.Header, HeaderNonce); err != nil {
@@ -88,7 +88,7 @@ func (v *Verifier) claim(req *http.Request) (c claim, err error) {
 	if len(c.nonce) != 36 || uuid.Validate(c.nonce) != nil {
 		return c, &MalformedError{Header: HeaderNonce, Rule: "it must be a UUID"}
 	}
-	secretKey, known := v.secretKey(c.accessKey)
+	secretKey, known := v.findSecretKey(c.accessKey)
 	if !known {
 		return c, &UnknownKeyError{AccessKey: c.accessKey}
 	}
@@ -96,8 +96,8 @@ func (v *Verifier) claim(req *http.Request) (c claim, err error) {
 	return c, nil
 }
 
-// date parses the date header and compares it with the clock and the scope.
-func (v *Verifier) date(header http.Header, claim authorization) (string, time.Time, error) {
+// readDate parses the date header and compares it with the clock and the scope.
+func (v *Verifier) readDate(header http.Header, claim authorization) (string, time.Time, error) {
 	text, err := single(header, HeaderDate)
 	if err != nil {
 		return "", time.Time{}, err
@@ -116,8 +116,8 @@ func (v *Verifier) date(header http.Header, claim authorization) (string, time.T
 	return text, at, nil
 }
 
-// secretKey finds a key pair. Its timing does not show how much of a key was right.
-func (v *Verifier) secretKey(accessKey string) (string, bool) {
+// findSecretKey finds a key pair. Its timing does not show how much of a key was right.
+func (v *Verifier) findSecretKey(accessKey string) (string, bool) {
 	secretKey, known := "", false
 	for _, credentials := range v.credentials {
 		if subtle.ConstantTimeCompare([]byte(credentials.AccessKey), []byte(accessKey)) == 1 {

@@ -37,7 +37,7 @@ const hurryBytes = 64 << 10
 // Log is an access log. A nil Log is turned off: all its methods may be called and do nothing. A Log is safe for
 // concurrent use.
 type Log struct {
-	format     format
+	appendLine lineAppender
 	path       string // empty for a writer that can't be reopened
 	log        *slog.Logger
 	shards     []shard
@@ -113,13 +113,13 @@ func New(output io.Writer, format Format, log *slog.Logger) (*Log, error) {
 		return nil, fmt.Errorf("access log format %q is none of %q and %q", format, Text, JSON)
 	}
 	l := &Log{
-		format: appendEntry,
-		log:    log,
-		shards: make([]shard, runtime.GOMAXPROCS(0)),
-		wake:   make(chan struct{}, 1),
-		hurry:  make(chan struct{}, 1),
-		stop:   make(chan struct{}),
-		done:   make(chan struct{}),
+		appendLine: appendEntry,
+		log:        log,
+		shards:     make([]shard, runtime.GOMAXPROCS(0)),
+		wake:       make(chan struct{}, 1),
+		hurry:      make(chan struct{}, 1),
+		stop:       make(chan struct{}),
+		done:       make(chan struct{}),
 	}
 	l.shardLimit = bufferBytes / len(l.shards)
 	go (&writer{log: l, output: output}).run()
@@ -152,7 +152,7 @@ func (l *Log) appendTo(s *shard, entry *proxy.Entry) bool {
 		s.mu.Unlock()
 		return false
 	}
-	s.text = l.format(s.text, entry, &s.second)
+	s.text = l.appendLine(s.text, entry, &s.second)
 	after := len(s.text)
 	s.lines = append(s.lines, line{entry.Time.Add(entry.Duration).UnixNano(), before, after})
 	s.mu.Unlock()

@@ -37,10 +37,12 @@ const (
 	maxField  = 1024
 )
 
-// format appends the line of an entry. It keeps the text of the second in second, for the next line.
-type format func(line []byte, entry *proxy.Entry, second *second) []byte
+// lineAppender appends the line of an entry. It keeps the text of the second in second, for the next line.
+type lineAppender func(line []byte, entry *proxy.Entry, second *second) []byte
 
-func formats() map[Format]format { return map[Format]format{Text: appendText, JSON: appendJSON} }
+func formats() map[Format]lineAppender {
+	return map[Format]lineAppender{Text: appendText, JSON: appendJSON}
+}
 
 // second is the text of a second of Unix time.
 type second struct {

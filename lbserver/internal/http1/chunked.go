@@ -165,7 +165,7 @@ func (c *Chunked) stepSize(b byte) error {
 type Trailer struct{ head }
 
 // Reset makes t ready for a new trailer section.
-func (t *Trailer) Reset() { t.reset() }
+func (t *Trailer) Reset() { t.resetHead() }
 
 // Parse reads the trailer section at the start of buf and returns its length, including the final empty line. Like
 // [Request.Parse] it returns 0 if more bytes are needed.

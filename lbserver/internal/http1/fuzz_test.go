@@ -47,7 +47,7 @@ func FuzzRequest(f *testing.F) {
 			}
 			t.Fatalf("%q became %q: %d, %v", raw[:n], sent, m, err)
 		}
-		if again.Framing != request.Framing || again.length != request.length || again.Version10 {
+		if again.Framing != request.Framing || again.contentLength != request.contentLength || again.Version10 {
 			t.Fatalf("%q became %q, which frames its body differently", raw[:n], sent)
 		}
 		if _, ok := again.Cookie(sent, cookieName); ok {
@@ -97,9 +97,9 @@ func compareWithStandardLibrary(t *testing.T, head []byte, request *Request, tar
 	if chunked != (request.Framing == FramingChunked) {
 		t.Fatalf("%q: framing %s, net/http says %v", head, request.Framing, theirs.TransferEncoding)
 	}
-	if request.Framing == FramingLength && theirs.ContentLength != request.length ||
+	if request.Framing == FramingLength && theirs.ContentLength != request.contentLength ||
 		request.Framing == FramingNone && theirs.ContentLength > 0 {
-		t.Fatalf("%q: %s of %d, net/http says %d", head, request.Framing, request.length, theirs.ContentLength)
+		t.Fatalf("%q: %s of %d, net/http says %d", head, request.Framing, request.contentLength, theirs.ContentLength)
 	}
 	host := string(request.Host(head))
 	if decoded, err := url.PathUnescape(host); err == nil && theirs.URL.IsAbs() {
@@ -149,8 +149,8 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("%q became %q, which net/http refuses: %v", raw[:n], sent, err)
 		}
 		defer theirs.Body.Close()
-		if response.Framing(rewrite.Method) == FramingLength && theirs.ContentLength != response.length {
-			t.Fatalf("%q: length %d, net/http says %d", sent, response.length, theirs.ContentLength)
+		if response.Framing(rewrite.Method) == FramingLength && theirs.ContentLength != response.contentLength {
+			t.Fatalf("%q: length %d, net/http says %d", sent, response.contentLength, theirs.ContentLength)
 		}
 		ours := 0
 		for _, cookie := range theirs.Header.Values("Set-Cookie") {

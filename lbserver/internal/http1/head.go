@@ -22,24 +22,24 @@ type head struct {
 	position int
 	scanned  int
 
-	options     options
-	optionCount int
-	hasLength   bool
-	hasCoding   bool
-	hasCookie   bool
-	hasUpgrade  bool
-	hasRefused  bool // an Upgrade field lists a protocol that is refused, see listsRefusedProtocol
-	length      int64
+	options       options
+	optionCount   int
+	hasLength     bool
+	hasCoding     bool
+	hasCookie     bool
+	hasUpgrade    bool
+	hasRefused    bool // an Upgrade field lists a protocol that is refused, see listsRefusedProtocol
+	contentLength int64
 
 	fields [MaxFields]field // last, because most heads use only the first few: what is used lies together
 }
 
-func (h *head) reset() {
+func (h *head) resetHead() {
 	h.count, h.position, h.scanned = 0, 0, 0
 	h.options, h.optionCount = 0, 0
 	h.hasLength, h.hasCoding, h.hasCookie = false, false, false
 	h.hasUpgrade, h.hasRefused = false, false
-	h.length = 0
+	h.contentLength = 0
 }
 
 // line returns the end of the line at position, the index of its CR, or -1 if more bytes are needed.
@@ -144,7 +144,7 @@ func (h *head) noteField(f *field, buf []byte) error {
 		if !ok {
 			return errLengthInvalid
 		}
-		h.hasLength, h.length = true, length
+		h.hasLength, h.contentLength = true, length
 	case kindTransferEncoding:
 		if h.hasCoding {
 			return errCodingTwice

@@ -92,7 +92,7 @@ var (
 
 // Reset makes r ready for a new head.
 func (r *Request) Reset() {
-	r.reset()
+	r.resetHead()
 	r.Method, r.Version10, r.Framing, r.ExpectContinue, r.Expects = MethodOther, false, FramingNone, false, false
 	r.start, r.methodEnd, r.targetStart, r.targetEnd, r.lineEnd = 0, 0, 0, 0, 0
 	r.authorityStart, r.authorityEnd = 0, 0
@@ -272,7 +272,7 @@ func (r *Request) judge(buf []byte) error {
 	switch {
 	case r.hasCoding:
 		r.Framing = FramingChunked
-	case r.hasLength && r.length > 0:
+	case r.hasLength && r.contentLength > 0:
 		r.Framing = FramingLength
 	}
 	for i := range r.count {
@@ -379,7 +379,7 @@ func listsTrailers(list []byte) bool {
 func (r *Request) KeepAlive() bool { return r.persistent(r.Version10) }
 
 // ContentLength returns the length in bytes of a body with FramingLength, otherwise 0.
-func (r *Request) ContentLength() int64 { return r.length }
+func (r *Request) ContentLength() int64 { return r.contentLength }
 
 // Upgrade reports whether the request asks for another protocol that may be passed through (RFC 9110, 7.8; never for
 // 1.0).

@@ -23,7 +23,7 @@ var (
 
 // Reset makes r ready for a new head.
 func (r *Response) Reset() {
-	r.reset()
+	r.resetHead()
 	r.Status, r.Version10, r.lineEnd, r.textStart = 0, false, 0, 0
 }
 
@@ -91,7 +91,7 @@ func (r *Response) Framing(method Method) Framing {
 		return FramingNone
 	case r.hasCoding:
 		return FramingChunked
-	case r.hasLength && r.length == 0:
+	case r.hasLength && r.contentLength == 0:
 		return FramingNone
 	case r.hasLength:
 		return FramingLength
@@ -112,7 +112,7 @@ func (r *Response) Interim() bool { return r.Status < 200 && r.Status != 101 }
 func (r *Response) KeepAlive() bool { return r.persistent(r.Version10) }
 
 // ContentLength returns the value of Content-Length, in bytes; 0 if there is none.
-func (r *Response) ContentLength() int64 { return r.length }
+func (r *Response) ContentLength() int64 { return r.contentLength }
 
 // Upgrade reports whether this is a 101 response that names the protocol it changes to (RFC 9110, 15.2.2).
 func (r *Response) Upgrade() bool { return r.Status == 101 && r.mayUpgrade() }

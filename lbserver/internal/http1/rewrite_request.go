@@ -136,7 +136,7 @@ func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []by
 // appendLength appends Content-Length as it was read.
 func (h *head) appendLength(dst []byte) []byte {
 	dst = append(dst, "Content-Length: "...)
-	dst = strconv.AppendInt(dst, h.length, 10)
+	dst = strconv.AppendInt(dst, h.contentLength, 10)
 	return append(dst, "\r\n"...)
 }
 

@@ -18,7 +18,7 @@ const maxString = 4096
 // ints.
 func (o *Object) Bind(into any) []lbapi.Detail {
 	var b binder
-	b.bind(reflect.ValueOf(into).Elem(), o, "")
+	b.bindValue(reflect.ValueOf(into).Elem(), o, "")
 	return b.faults
 }
 
@@ -44,11 +44,11 @@ func (b *binder) fault(path, format string, values ...any) {
 	b.faults = appendFault(b.faults, path, fmt.Sprintf(format, values...))
 }
 
-func (b *binder) bind(target reflect.Value, value any, path string) {
+func (b *binder) bindValue(target reflect.Value, value any, path string) {
 	switch target.Kind() { //nolint:exhaustive // the kinds that wire types are made of; any other is a mistake in the program
 	case reflect.Pointer:
 		target.Set(reflect.New(target.Type().Elem()))
-		b.bind(target.Elem(), value, path)
+		b.bindValue(target.Elem(), value, path)
 	case reflect.Struct:
 		b.bindStruct(target, value, path)
 	case reflect.Map:
@@ -83,7 +83,7 @@ func (b *binder) bindStruct(target reflect.Value, value any, path string) {
 	for _, name := range object.names {
 		at := join(path, name)
 		if index, known := indices[name]; known {
-			b.bind(target.Field(index), object.fields[name], at)
+			b.bindValue(target.Field(index), object.fields[name], at)
 		} else {
 			b.fault(at, "is not a field of this call")
 		}
@@ -99,7 +99,7 @@ func (b *binder) bindMap(target reflect.Value, value any, path string) {
 	target.Set(reflect.MakeMap(target.Type()))
 	for _, name := range object.names {
 		element := reflect.New(target.Type().Elem()).Elem()
-		b.bind(element, object.fields[name], join(path, name))
+		b.bindValue(element, object.fields[name], join(path, name))
 		target.SetMapIndex(reflect.ValueOf(name), element)
 	}
 }
@@ -113,7 +113,7 @@ func (b *binder) bindSlice(target reflect.Value, value any, path string) {
 	target.Set(reflect.MakeSlice(target.Type(), len(values), len(values)))
 	for i, each := range values {
 		if each != nil { // nil: Parse has reported it
-			b.bind(target.Index(i), each, path+"["+strconv.Itoa(i)+"]")
+			b.bindValue(target.Index(i), each, path+"["+strconv.Itoa(i)+"]")
 		}
 	}
 }

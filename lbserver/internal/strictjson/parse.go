@@ -54,7 +54,7 @@ func Parse(text []byte) (*Object, []lbapi.Detail) {
 	}
 	r := reader{decoder: json.NewDecoder(bytes.NewReader(text))}
 	r.decoder.UseNumber()
-	value, err := r.value("", 0)
+	value, err := r.readValue("", 0)
 	if err != nil {
 		return nil, fault(Whole, r.describe(err))
 	}
@@ -120,7 +120,7 @@ func (r *reader) describe(err error) string {
 
 var errTooDeep = errors.New("nested too deep")
 
-func (r *reader) value(path string, depth int) (any, error) {
+func (r *reader) readValue(path string, depth int) (any, error) {
 	token, err := r.decoder.Token()
 	if err != nil {
 		return nil, unexpectedEnd(err)
@@ -133,12 +133,12 @@ func (r *reader) value(path string, depth int) (any, error) {
 		return nil, errTooDeep
 	}
 	if delimiter == '{' {
-		return r.object(path, depth)
+		return r.readObject(path, depth)
 	}
-	return r.array(path, depth)
+	return r.readArray(path, depth)
 }
 
-func (r *reader) object(path string, depth int) (*Object, error) {
+func (r *reader) readObject(path string, depth int) (*Object, error) {
 	object := &Object{fields: map[string]any{}}
 	seen := map[string]bool{}
 	for r.decoder.More() {
@@ -151,7 +151,7 @@ func (r *reader) object(path string, depth int) (*Object, error) {
 			return nil, errors.New("a field's name must be a string")
 		}
 		at := join(path, name)
-		value, err := r.value(at, depth+1)
+		value, err := r.readValue(at, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -169,11 +169,11 @@ func (r *reader) object(path string, depth int) (*Object, error) {
 	return object, unexpectedEnd(err)
 }
 
-func (r *reader) array(path string, depth int) ([]any, error) {
+func (r *reader) readArray(path string, depth int) ([]any, error) {
 	values := []any{}
 	for r.decoder.More() {
 		at := path + "[" + strconv.Itoa(len(values)) + "]"
-		value, err := r.value(at, depth+1)
+		value, err := r.readValue(at, depth+1)
 		if err != nil {
 			return nil, err
 		}
