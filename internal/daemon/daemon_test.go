@@ -133,7 +133,7 @@ func TestAnswersWaitsForStatus200(t *testing.T) {
 	}
 	server.Close()
 	if err := daemon.Answers(server.URL)(t.Context()); err == nil {
-		t.Error("a closed port is taken for ready")
+		t.Error("a closed port counts as ready")
 	}
 }
 

@@ -97,14 +97,14 @@ func both[T ~string](t *testing.T, words Words[T]) {
 	for i, word := range words.Words() {
 		wire, ok := words.Parse(word)
 		if !ok || words.Word(wire) != word || !words.Has(wire) || words.Wires()[i] != string(wire) {
-			t.Errorf("%q does not come back as itself", word)
+			t.Errorf("%q is not converted back to itself", word)
 		}
 		if _, ok := words.Parse(string(wire)); ok {
-			t.Errorf("the wire value %q is taken for a word", wire)
+			t.Errorf("the wire value %q is accepted as a word", wire)
 		}
 	}
 	if _, ok := words.Parse(""); ok || words.Has("") || words.Word("x") != "x" {
-		t.Error("a value outside of the table is taken for one of it")
+		t.Error("a value outside of the table is accepted")
 	}
 }
 

@@ -28,7 +28,7 @@ func TestChartIsProportionalAndAligned(t *testing.T) {
 		}
 	}
 	if strings.Contains(out.String(), "\x1b") {
-		t.Error("colours where there is no terminal")
+		t.Error("colours without a terminal")
 	}
 }
 
@@ -75,7 +75,7 @@ func TestMovingLineIsGoneBeforeAnotherIsPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), clearLine+"   ✓ half way\n") {
-		t.Errorf("the moving line stands in the way: %q", out.String())
+		t.Errorf("the moving line was not cleared: %q", out.String())
 	}
 }
 
@@ -145,7 +145,7 @@ func TestKeptProgramIsStoppedAndAnotherIsNot(t *testing.T) {
 		t.Error("the program ended by itself, it was not stopped")
 	}
 	if !(kept{Path: sleep, PID: other.Process.Pid}).runs(t.Context()) {
-		t.Error("a process that only has a number that we once had was stopped too")
+		t.Error("a process that only reuses the number of one of ours was stopped too")
 	}
 	if err := other.Process.Kill(); err != nil {
 		t.Error(err)

@@ -26,7 +26,7 @@ func TestARefusalIsTypedAndSaysEverything(t *testing.T) {
 		t.Errorf("got %+v", refusal)
 	}
 	if !IsConflict(err) || IsNotFound(err) || IsQuotaExceeded(err) {
-		t.Error("not taken for a conflict, or for more than that")
+		t.Error("want IsConflict to be true and the other predicates false")
 	}
 }
 

@@ -80,7 +80,7 @@ func TestAChangeOfUnknownOutcomeSaysSo(t *testing.T) {
 
 	c = newTestClient(t, newAPI(t, refuse(lbapi.NewError(lbapi.TooManyRequests, "slow down"), "Retry-After", "0")).URL)
 	if _, err = c.CreateListener(t.Context(), lbapi.CreateListener{Name: new("web")}); err == nil || strings.Contains(err.Error(), look) {
-		t.Errorf("a create that was turned away ended with %v", err)
+		t.Errorf("a create that was refused ended with %v", err)
 	}
 }
 

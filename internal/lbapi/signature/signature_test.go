@@ -159,7 +159,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 			test.change(req)
 			_, err := NewVerifier(testTime, testCredentials()).Verify(req, nil, testScope())
 			if err == nil {
-				t.Fatal("was taken for good")
+				t.Fatal("the request was accepted")
 			}
 			if !cmp.Equal(test.want, err, cmpopts.IgnoreFields(MalformedError{}, "Header", "Rule"),
 				cmpopts.IgnoreFields(UnsignedHeaderError{}, "Name"), cmpopts.IgnoreFields(DateError{}, "Off"),
@@ -256,7 +256,7 @@ func FuzzParseAuthorization(f *testing.F) {
 		}
 		again, err := parseAuthorization(claim.String())
 		if err != nil {
-			t.Fatalf("what was read can't be read again: %v", err)
+			t.Fatalf("what was parsed can't be parsed again: %v", err)
 		}
 		if diff := cmp.Diff(claim, again, cmp.AllowUnexported(authorization{})); diff != "" {
 			t.Fatalf("read again it differs (-first +second):\n%s", diff)

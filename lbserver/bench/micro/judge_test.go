@@ -22,7 +22,7 @@ func TestBarsAreJudgedByTheMedians(t *testing.T) {
 	}
 	for i, want := range []string{"20 ns at 100 servers, 81 ns at 10000, 4.0 times as long", "1999 ns at 100 servers"} {
 		if !strings.Contains(verdicts[i], want) {
-			t.Errorf("got %q, want in it %q", verdicts[i], want)
+			t.Errorf("got %q, want it to contain %q", verdicts[i], want)
 		}
 	}
 	if !strings.HasSuffix(verdicts[0], ": not met.") || !strings.HasSuffix(verdicts[1], ": met.") {

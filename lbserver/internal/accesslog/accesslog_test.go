@@ -267,7 +267,7 @@ func TestReopenFollowsARotation(t *testing.T) {
 	l.Log(numbered(2))
 	closeLog(t, l)
 	if !contains(t, path, numbered(2)) || contains(t, path, numbered(1)) {
-		t.Error("the second line, and it alone, must be in the new file")
+		t.Error("the new file must contain only the second line")
 	}
 	if old, err := os.ReadFile(path + ".1"); err != nil || !strings.HasPrefix(string(old), "before\n") {
 		t.Errorf("old file %q, %v: the log must append", old, err)

@@ -127,7 +127,7 @@ func TestConcurrentPicksKeepServersLevel(t *testing.T) {
 		fewest, most = min(fewest, server.InFlight.Load()), max(most, server.InFlight.Load())
 	}
 	if most-fewest > 2*workers {
-		t.Errorf("of requests that never end, one server has %d and another %d; want no more than %d between them", most, fewest, workers)
+		t.Errorf("one server has %d unfinished requests and another %d; want a difference of at most %d", most, fewest, workers)
 	}
 }
 

@@ -282,7 +282,7 @@ func TestAHeadInManyPiecesIsReadOnce(t *testing.T) {
 			t.Fatalf("Parse of %d of %d bytes = %d, %v", i, len(buf), n, err)
 		}
 		if i > 3 && r.scanned < i-1 {
-			t.Fatalf("after %d bytes only %d are behind; the rest would be read again", i, r.scanned)
+			t.Fatalf("after %d bytes only %d have been scanned; the rest would be read again", i, r.scanned)
 		}
 	}
 	if n, err := r.Parse(buf); n != len(buf) || err != nil {

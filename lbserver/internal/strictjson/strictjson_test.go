@@ -115,7 +115,7 @@ func TestTakenFieldsAreGone(t *testing.T) {
 		t.Errorf("took %v, %v", value, given)
 	}
 	if _, given := object.Take("none"); given || object.Given("regionId") || !object.Given("name") {
-		t.Error("a null is given, or a taken field is, or one that stayed is not")
+		t.Error("Given is wrong for a null, a taken field or a remaining one")
 	}
 	var got outer
 	if faults := object.Bind(&got); len(faults) > 0 || got.Name == nil {
@@ -143,7 +143,7 @@ func FuzzDecode(f *testing.F) {
 		// encoding/json must read an accepted text in the same way.
 		var usual outer
 		if err := json.Unmarshal([]byte(text), &usual); err != nil {
-			t.Fatalf("taken, but not JSON for the usual decoder: %v", err)
+			t.Fatalf("accepted, but encoding/json refuses it: %v", err)
 		}
 		if diff := cmp.Diff(usual.Name, got.Name); diff != "" {
 			t.Fatalf("(-usual +got):\n%s", diff)
