@@ -24,7 +24,7 @@ type BackendService struct {
 	CreatedTime         string      `json:"createdTime"`
 }
 
-// CreateBackendService is the body of a create call; a nil field was not given.
+// CreateBackendService is the body of a creation; a nil field was not given.
 type CreateBackendService struct {
 	Name                *string          `json:"backendName,omitempty"`
 	LoadBalancerID      *string          `json:"loadBalancerId,omitempty"`

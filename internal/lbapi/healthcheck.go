@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// HealthCheck defines how a backend service checks its servers. Protocol is empty while checking is off.
+// HealthCheck is how a backend service checks its servers. Protocol is empty while checking is off.
 type HealthCheck struct {
 	Protocol           Protocol    `json:"protocol"`
 	HealthyThreshold   int         `json:"healthyThresholdCount"`   // 1–5 checks in a row
@@ -36,9 +36,8 @@ type HealthCheckSpec struct {
 	Codes              *[]string    `json:"httpCode,omitempty"`
 }
 
-// Apply applies the spec to a health check: a field that is not given stays as it is, except that HTTP fields start
-// from their defaults if the protocol changes. A check that was off starts from the defaults. For a create call, to is
-// the zero HealthCheck.
+// Apply lays the spec over a health check: what is not given stays as it is, but for HTTP fields where the protocol changes. One
+// that was off starts from the defaults. The zero HealthCheck is the one to give for a creation.
 func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	protocol := to.Protocol
 	if s.Protocol != nil {

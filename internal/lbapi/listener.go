@@ -18,7 +18,7 @@ type Listener struct {
 	CreatedTime      string   `json:"createdTime"`
 }
 
-// CreateListener is the body of a create call; a nil field was not given.
+// CreateListener is the body of a creation; a nil field was not given.
 type CreateListener struct {
 	Name             *string   `json:"listenerName,omitempty"`
 	LoadBalancerID   *string   `json:"loadBalancerId,omitempty"`

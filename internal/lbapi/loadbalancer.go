@@ -13,8 +13,8 @@ type LoadBalancer struct {
 	CreatedTime      string    `json:"createdTime"`
 }
 
-// FieldDeleteProtection is the field named by the refusal to delete a protected object. Unlike for an object in use,
-// waiting does not help.
+// FieldDeleteProtection is the field that a refusal to delete names when protection is the reason. Unlike an object in use,
+// it does not come free by waiting.
 const FieldDeleteProtection = "deleteProtection"
 
 // PrivateIP is the address part of a load balancer.
@@ -23,7 +23,7 @@ type PrivateIP struct {
 	Address string `json:"privateIpAddress"`
 }
 
-// CreateLoadBalancer is the body of a create call; a nil field was not given.
+// CreateLoadBalancer is the body of a creation; a nil field was not given.
 type CreateLoadBalancer struct {
 	Name             *string  `json:"loadBalancerName,omitempty"`
 	SubnetID         *string  `json:"subnetId,omitempty"`

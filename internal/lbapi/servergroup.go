@@ -25,7 +25,7 @@ type Server struct {
 	Weight  int    `json:"weight"` // 0–100; 0 takes no request
 }
 
-// CreateServerGroup is the body of a create call; a nil field was not given.
+// CreateServerGroup is the body of a creation; a nil field was not given.
 type CreateServerGroup struct {
 	Name           *string          `json:"targetGroupName,omitempty"`
 	LoadBalancerID *string          `json:"loadBalancerId,omitempty"`

@@ -138,7 +138,7 @@ func (l *Log) Log(entry *proxy.Entry) {
 		}
 	}
 	s := &l.shards[entry.Lane%uint(len(l.shards))]
-	s.mu.Lock() // held only while one line is appended
+	s.mu.Lock() // held for the time of one line
 	if !l.appendTo(s, entry) {
 		l.dropped.Add(1)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// headBuffer holds most response heads in one piece. maxInterim is the data plane's limit of interim (1xx) responses
-// before the final one.
+// What a probe reads: heads of responses, of which it takes most in one piece, and no more interim (1xx) ones before the final
+// one than the data plane.
 const (
 	headBuffer = 2 << 10
 	maxInterim = 32

@@ -92,7 +92,7 @@ func (k key) check(name string) error {
 	return nil
 }
 
-// Encode returns the JSON form for the store. It contains the secrets in clear and must go nowhere else.
+// Encode returns the JSON form for the store. It holds the secrets in clear: it must go nowhere else.
 func (k Keys) Encode() ([]byte, error) {
 	stored := keysJSON{Current: keyJSON{k.current.id, k.current.secret}}
 	if k.previous.secret != nil {
