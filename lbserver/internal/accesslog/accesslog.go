@@ -128,12 +128,12 @@ func (l *Log) Log(entry *proxy.Entry) {
 		return
 	}
 	for i := range l.shards {
-		s := &l.shards[(entry.Lane+uint(i))%uint(len(l.shards))]
+		s := &l.shards[(entry.Shard+uint(i))%uint(len(l.shards))]
 		if s.mu.TryLock() && l.appendTo(s, entry) {
 			return
 		}
 	}
-	s := &l.shards[entry.Lane%uint(len(l.shards))]
+	s := &l.shards[entry.Shard%uint(len(l.shards))]
 	s.mu.Lock() // held for the time of one line
 	if !l.appendTo(s, entry) {
 		l.dropped.Add(1)

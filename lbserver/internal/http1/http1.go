@@ -25,6 +25,8 @@ const (
 	// MaxConnectionOptions bounds the names listed in Connection fields, so that matching them against all fields stays
 	// cheap for hostile heads.
 	MaxConnectionOptions = 32
+	// MaxInterim bounds the 1xx responses before a final one.
+	MaxInterim = 32
 )
 
 // Error is a message that breaks a rule.
