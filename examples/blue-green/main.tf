@@ -1,5 +1,5 @@
-# Two releases of an application side by side. green_share moves the traffic from blue to green, in as many steps as one
-# likes, and back. No request fails on the way: weights change in place.
+# Two releases of an application side by side. green_share moves the traffic from blue to green, in any number of steps, and
+# back. No request fails: weights change in place.
 
 terraform {
   required_version = ">= 1.6"
@@ -11,7 +11,7 @@ terraform {
   }
 }
 
-# Where the control API is, and its keys, come from ALB_ENDPOINT, ALB_REGION, ALB_ACCESS_KEY and ALB_SECRET_KEY.
+# The endpoint, region and keys of the control API come from ALB_ENDPOINT, ALB_REGION, ALB_ACCESS_KEY and ALB_SECRET_KEY.
 provider "alb" {}
 
 locals {
@@ -38,11 +38,11 @@ resource "alb_server_group" "app" {
 resource "alb_backend_service" "app" {
   name             = "blue-green"
   protocol         = "http"
-  port             = 80 # not used: every server names its own
+  port             = 80 # not used: every server has its own
   server_group_id  = alb_server_group.app.id
   wait_for_healthy = length(local.matrix)
 
-  # Clients who have met blue stay there until its weight is 0.
+  # Clients on blue stay there until its weight is 0.
   session_persistence = {
     timeout = 3600
   }

@@ -1,5 +1,5 @@
-# Everything that the provider has, in one configuration: a load balancer of its own with several applications on it, each
-# with its port, scheduler, session persistence and health check; and a group whose servers come and go by themselves.
+# Every resource of the provider in one configuration: a load balancer with several applications, each with its port,
+# scheduler, session persistence and health check; and a group whose servers are separate resources.
 
 terraform {
   required_version = ">= 1.8" # for the provider's function in outputs.tf
@@ -11,7 +11,7 @@ terraform {
   }
 }
 
-# Where the control API is, and its keys, come from ALB_ENDPOINT, ALB_REGION, ALB_ACCESS_KEY and ALB_SECRET_KEY.
+# The endpoint, region and keys of the control API come from ALB_ENDPOINT, ALB_REGION, ALB_ACCESS_KEY and ALB_SECRET_KEY.
 provider "alb" {}
 
 resource "alb_load_balancer" "edge" {
@@ -35,7 +35,7 @@ resource "alb_backend_service" "application" {
   name              = "${var.name}-${each.key}"
   load_balancer_id  = alb_load_balancer.edge.id
   protocol          = "http"
-  port              = 80 # for servers that name no port of their own
+  port              = 80 # for servers without a port of their own
   scheduler         = each.value.scheduler
   server_group_id   = alb_server_group.application[each.key].id
   forwarded_headers = ["proto", "port", "host"]
@@ -67,7 +67,7 @@ resource "alb_listener" "application" {
   idle_timeout       = 60
 }
 
-# Servers that something else starts and stops: each is a resource, and the group says nothing of them.
+# Servers that something else starts and stops: each is a separate resource, and the group does not list them.
 resource "alb_server_group" "workers" {
   name             = "${var.name}-workers"
   load_balancer_id = alb_load_balancer.edge.id
@@ -89,7 +89,7 @@ resource "alb_backend_service" "workers" {
   scheduler        = "weighted_least_connections"
   server_group_id  = alb_server_group.workers.id
 
-  # That the port is open says enough of a worker.
+  # For a worker, an open port is enough.
   health_check = {
     protocol = "tcp"
   }

@@ -1,5 +1,5 @@
-# A sticky web application: clients that bring a cookie stay on the server they first met, all others are spread by
-# weight. The listener shares its backend service's protocol; the backend service checks the health of its servers itself.
+# A sticky web application: clients that send a cookie stay on their first server, all others are spread by weight. The
+# listener has its backend service's protocol; the backend service checks the health of its servers.
 
 terraform {
   required_version = ">= 1.6"
@@ -26,7 +26,7 @@ resource "alb_server_group" "web" {
 resource "alb_backend_service" "web" {
   name            = "sticky-web"
   protocol        = "http"
-  port            = 80 # for servers that name no port of their own
+  port            = 80 # for servers without a port of their own
   scheduler       = var.scheduler
   server_group_id = alb_server_group.web.id
 
@@ -46,7 +46,7 @@ resource "alb_backend_service" "web" {
     unhealthy_threshold = 2
   }
 
-  # A new port or protocol means another backend service: the listener moves to it before this one goes.
+  # A new port or protocol means a new backend service: the listener moves to it before this one is deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -59,7 +59,7 @@ resource "alb_listener" "web" {
   backend_service_id = alb_backend_service.web.id
   idle_timeout       = 60
 
-  # A new port is opened before the old one closes, and where it is taken, nothing changes.
+  # A new port is opened before the old one closes; if it is taken, nothing changes.
   lifecycle {
     create_before_destroy = true
   }

@@ -1,5 +1,6 @@
-// Package acctest is what acceptance tests stand on: the real Terraform, a real lbserver with its traffic, sample servers
-// behind it, and a client that keeps cookies in front.
+// Package acctest is the foundation of the acceptance tests: the real Terraform, a real lbserver with its traffic,
+// sample servers behind it, and a client with a cookie jar in front. A FaultProxy between Terraform and lbserver loses,
+// delays or replaces answers.
 package acctest
 
 import (
@@ -19,18 +20,20 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
-// terraformPath is the variable by which plugin-testing is told which Terraform to run. Without it, it would download one.
+// terraformPath is the variable that tells plugin-testing which Terraform to run. Without it, plugin-testing would
+// download one.
 const terraformPath = "TF_ACC_TERRAFORM_PATH"
 
-// Main runs the tests of a package against the Terraform that TF_ACC_TERRAFORM_PATH names, else the terraform or tofu in
-// PATH. Without any, the tests fail: none is skipped. They fail as well when they leave goroutines behind.
+// Main runs the tests of a package with the Terraform that TF_ACC_TERRAFORM_PATH names, otherwise with the terraform or
+// tofu in PATH. Without either, the tests fail; none is skipped. They also fail if they leave goroutines behind.
 func Main(m *testing.M) int {
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "acceptance tests:", err)
 		return 1
 	}
 	code := m.Run()
-	// In-process plugin servers leave these to the garbage collector, which closes the pipes that they read.
+	// In-process plugin servers leave these goroutines behind until the garbage collector closes the pipes that they
+	// read.
 	if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan")); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "acceptance tests left goroutines behind:", err)
 		return 1
@@ -51,7 +54,7 @@ func setUp() error {
 			return fmt.Errorf("set %s: %w", terraformPath, err)
 		}
 	}
-	// The developer's own settings must not decide what the tests see, and nothing is asked of the network.
+	// The developer's own settings must not affect the tests, and Terraform must not access the network.
 	for _, name := range []string{
 		"ALB_ENDPOINT", "ALB_REGION", "ALB_ACCESS_KEY", "ALB_SECRET_KEY", "ALB_LOAD_BALANCER_ID", "ALB_REQUEST_TIMEOUT",
 		"ALB_MAX_RETRIES", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE",
@@ -66,17 +69,17 @@ func setUp() error {
 	return nil
 }
 
-// Terraform is the Terraform that the tests run.
+// Terraform returns the path of the Terraform that the tests run.
 func Terraform() string { return os.Getenv(terraformPath) }
 
-// Run runs the steps of one test against the provider of this module.
+// Run runs the steps of one test with the provider of this module.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
 	run(t, resource.TestCase{Steps: steps})
 }
 
-// RunToFailure runs the steps of one test and returns what Terraform said in those that failed, one text each. Steps that
-// expect an error themselves are not among them.
+// RunToFailure runs the steps of one test and returns what Terraform printed in each step that failed, except in steps
+// that expect an error themselves.
 func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 	t.Helper()
 	var failures []string
@@ -87,14 +90,13 @@ func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
 	return failures
 }
 
-// RunFrom is Run for steps that only a Terraform of a version or later can take; with an earlier one the test is skipped, and
-// says so.
+// RunFrom is Run for steps that need a minimum version of Terraform; with an earlier one it skips the test.
 func RunFrom(t *testing.T, least *version.Version, steps ...resource.TestStep) {
 	t.Helper()
 	run(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
 }
 
-// SkipBelow skips a test that runs Terraform as a process for what only a version or later has, and says so.
+// SkipBelow skips a test that runs Terraform as a process and needs a minimum version.
 func SkipBelow(t *testing.T, least *version.Version) {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), Terraform(), "version", "-json").Output()
@@ -118,7 +120,7 @@ func SkipBelow(t *testing.T, least *version.Version) {
 
 func run(t *testing.T, test resource.TestCase) {
 	t.Helper()
-	test.IsUnitTest = true // not skipped without TF_ACC: Main has made sure of Terraform
+	test.IsUnitTest = true // don't skip without TF_ACC: Main has found Terraform
 	test.ProtoV6ProviderFactories = map[string]func() (tfprotov6.ProviderServer, error){
 		"alb": func() (tfprotov6.ProviderServer, error) { return provider.NewServer("test")(), nil },
 	}

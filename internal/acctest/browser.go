@@ -12,15 +12,15 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/sampleserver"
 )
 
-// Visit is what a client got for one request.
+// Visit is the outcome of one request.
 type Visit struct {
 	Status int
-	Server string // the name of the sample server that answered, empty when none did
-	// Cookies are those that the answer sets.
+	Server string // the name of the sample server that answered, empty if none did
+	// Cookies are the cookies that the answer sets.
 	Cookies []*http.Cookie
 }
 
-// Visitor returns a client that keeps cookies, as a browser does. Each call of it is one request.
+// Visitor returns a client that keeps cookies, as a browser does. Each call makes one request.
 func Visitor(t *testing.T) func(url string) Visit {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -30,7 +30,7 @@ func Visitor(t *testing.T) func(url string) Visit {
 	return visitor(t, jar)
 }
 
-// Stranger returns a client that forgets every cookie.
+// Stranger returns a client that keeps no cookies.
 func Stranger(t *testing.T) func(url string) Visit {
 	t.Helper()
 	return visitor(t, nil)
@@ -62,7 +62,7 @@ func visitor(t *testing.T, jar http.CookieJar) func(url string) Visit {
 	}
 }
 
-// Echo asks a sample server's /echo what it was sent.
+// Echo returns what a sample server's /echo says it received.
 func Echo(t *testing.T, url string) sampleserver.Echo {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -82,7 +82,7 @@ func Echo(t *testing.T, url string) sampleserver.Echo {
 	return echo
 }
 
-// Count makes requests and counts the answers by server.
+// Count makes requests and returns the number of answers by server.
 func Count(visit func(url string) Visit, url string, requests int) map[string]int {
 	counts := map[string]int{}
 	for range requests {
@@ -91,7 +91,8 @@ func Count(visit func(url string) Visit, url string, requests int) map[string]in
 	return counts
 }
 
-// Eventually waits until a check succeeds; it fails the test with the check's last error when that takes too long.
+// Eventually waits until a check succeeds; if that takes longer than patience, it fails the test with the check's last
+// error.
 func Eventually(t *testing.T, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -107,7 +108,7 @@ func Eventually(t *testing.T, check func() error) {
 	}
 }
 
-// Healthy is a check that all servers of a backend service, in number, are healthy.
+// Healthy returns a check that a backend service has this number of servers and all are healthy.
 func (l *LoadBalancer) Healthy(backendServiceID string, number int) func() error {
 	return func() error {
 		servers, err := l.ServerHealth(l.t.Context(), backendServiceID)

@@ -20,8 +20,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// FaultProxy stands in front of a control API and spoils calls as networks, gateways and servers in trouble do. What no fault
-// is for passes unchanged, signature and all. When the server behind it is away, connections are cut.
+// FaultProxy is a proxy in front of a control API that spoils calls as broken networks, gateways and servers do. Calls
+// without a planned fault pass unchanged, including their signature. If the server behind it is away, the proxy cuts
+// the connection.
 type FaultProxy struct {
 	Endpoint string
 
@@ -30,18 +31,18 @@ type FaultProxy struct {
 
 	mu     sync.Mutex
 	faults []*plannedFault // under mu
-	calls  []Call          // under mu, in the order of their ends
+	calls  []Call          // under mu, in the order in which they ended
 }
 
 // Call is one attempt of a call that came through a FaultProxy.
 type Call struct {
 	Method, Path, Nonce string
 	Began               time.Time
-	Status              int  // what the server behind answered, 0 when it was not asked or was away
-	Lost                bool // whether the connection was cut instead of an answer
+	Status              int  // what the server answered; 0 if it was not asked or was away
+	Lost                bool // the connection was cut instead of an answer
 }
 
-// Fault spoils one call.
+// Fault handles one call in place of the proxy, and spoils it.
 type Fault func(*Exchange)
 
 type plannedFault struct {
@@ -77,22 +78,22 @@ func (p *FaultProxy) Forward(endpoint string) error {
 	return nil
 }
 
-// On plans a fault for the next calls, so many times, whose method and path match an expression, such as
-// `^POST .*/listeners/$`. Faults are looked through in the order in which they were planned.
+// On plans a fault for the next calls, this many times, whose method and path match an expression, such as `^POST
+// .*/listeners/$`. Faults are tried in the order in which they were planned.
 func (p *FaultProxy) On(expression string, times int, fault Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, &plannedFault{on: regexp.MustCompile(expression), times: times, fault: fault})
 }
 
-// Clear forgets the faults that are still planned.
+// Clear removes all planned faults.
 func (p *FaultProxy) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = nil
 }
 
-// Calls lists the calls so far whose method and path match an expression.
+// Calls returns the calls so far whose method and path match an expression.
 func (p *FaultProxy) Calls(expression string) []Call {
 	wanted := regexp.MustCompile(expression)
 	p.mu.Lock()
@@ -106,7 +107,6 @@ func (p *FaultProxy) Calls(expression string) []Call {
 	return found
 }
 
-// ServeHTTP implements http.Handler.
 func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -137,7 +137,7 @@ func (p *FaultProxy) next(call string) Fault {
 	return Pass
 }
 
-// Exchange is one call in the hands of a fault.
+// Exchange is the call that a fault handles.
 type Exchange struct {
 	Request *http.Request
 
@@ -147,22 +147,22 @@ type Exchange struct {
 	call   Call
 }
 
-// Nonce is that of the call, which its resends have too.
+// Nonce returns the nonce of the call, which all its attempts share.
 func (e *Exchange) Nonce() string { return e.call.Nonce }
 
-// Answer is what the server behind says to a call, whole.
+// Answer is the server's complete answer to a call.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Ask sends the call to the server behind and returns its answer, or nil when that is away.
+// Ask sends the call to the server and returns its answer, or nil if the server is away.
 func (e *Exchange) Ask() *Answer {
 	upstream := e.proxy.upstream.Load()
 	target := *e.Request.URL
 	target.Scheme, target.Host = upstream.Scheme, upstream.Host
-	// What becomes of the call does not depend on whether the client is still there.
+	// The server carries out the call whether or not the client is still there.
 	ctx := context.WithoutCancel(e.Request.Context())
 	req, err := http.NewRequestWithContext(ctx, e.Request.Method, target.String(), bytes.NewReader(e.body))
 	if err != nil {
@@ -182,21 +182,21 @@ func (e *Exchange) Ask() *Answer {
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
-// Deliver gives the client an answer of the server behind; for nil, the connection is cut.
+// Deliver sends the client an answer of the server; for nil, it cuts the connection.
 func (e *Exchange) Deliver(answer *Answer) {
 	if answer == nil {
 		e.Cut()
 	}
 	maps.Copy(e.writer.Header(), answer.Header)
 	e.writer.WriteHeader(answer.Status)
-	_, _ = e.writer.Write(answer.Body) // a client that has gone away misses it
+	_, _ = e.writer.Write(answer.Body) // the client may have left
 }
 
-// Write gives the client an answer of the proxy's own making.
+// Write sends the client an answer made by the proxy.
 func (e *Exchange) Write(status int, contentType, body string) {
 	e.writer.Header().Set("Content-Type", contentType)
 	e.writer.WriteHeader(status)
-	_, _ = io.WriteString(e.writer, body) // a client that has gone away misses it
+	_, _ = io.WriteString(e.writer, body) // the client may have left
 }
 
 // Cut closes the client's connection. It does not return.
@@ -205,10 +205,10 @@ func (e *Exchange) Cut() {
 	panic(http.ErrAbortHandler)
 }
 
-// Pass spoils nothing.
+// Pass is the fault that spoils nothing.
 func Pass(e *Exchange) { e.Deliver(e.Ask()) }
 
-// LoseReply lets the server do what it is asked, and cuts the connection instead of answering.
+// LoseReply lets the server carry out the call, and cuts the connection instead of answering.
 func LoseReply(e *Exchange) {
 	e.Ask()
 	e.Cut()
@@ -217,7 +217,7 @@ func LoseReply(e *Exchange) {
 // LoseRequest cuts the connection before the server sees the call.
 func LoseRequest(e *Exchange) { e.Cut() }
 
-// CutShort lets the server do what it is asked, and cuts the connection in the middle of the answer.
+// CutShort lets the server carry out the call, and cuts the connection in the middle of the answer.
 func CutShort(e *Exchange) {
 	if answer := e.Ask(); answer != nil {
 		e.writer.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
@@ -226,7 +226,8 @@ func CutShort(e *Exchange) {
 	e.Cut()
 }
 
-// Refuse answers with an error of the API and asks to come back after so many seconds; the server does not see the call.
+// Refuse answers with an error of the API and asks to come back after retryAfter seconds; the server does not see the
+// call.
 func Refuse(status lbapi.ErrorStatus, retryAfter int) Fault {
 	return func(e *Exchange) {
 		e.writer.Header().Set("Retry-After", strconv.Itoa(retryAfter))
@@ -242,7 +243,7 @@ func HTML(status int) Fault {
 	}
 }
 
-// Hold lets the server do what it is asked and tells held of it. Once release is closed, the answer comes to its end.
+// Hold lets the server carry out the call and signals held. Once release is closed, end finishes the exchange.
 func Hold(held chan<- struct{}, release <-chan struct{}, end func(*Exchange, *Answer)) Fault {
 	return func(e *Exchange) {
 		answer := e.Ask()
@@ -255,8 +256,8 @@ func Hold(held chan<- struct{}, release <-chan struct{}, end func(*Exchange, *An
 	}
 }
 
-// Deliver is an end of Hold: the answer arrives.
+// Deliver is an end for Hold: the answer arrives.
 func Deliver(e *Exchange, answer *Answer) { e.Deliver(answer) }
 
-// Lose is an end of Hold: the answer does not arrive.
+// Lose is an end for Hold: the answer does not arrive.
 func Lose(e *Exchange, _ *Answer) { e.Cut() }

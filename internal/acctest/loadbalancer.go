@@ -17,21 +17,21 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/lbservertest"
 )
 
-// patience bounds every wait for something that must happen soon.
+// patience bounds every wait for something that should happen soon.
 const patience = 20 * time.Second
 
-// LoadBalancer is a running lbserver of one test.
+// LoadBalancer is the lbserver of one test.
 type LoadBalancer struct {
-	// API is a client of its control API: the hand that changes things behind Terraform's back.
+	// Client calls its control API. Tests use it to change things without Terraform's knowledge.
 	*client.Client
 	Server *lbservertest.LoadBalancer
 
 	t                    *testing.T
-	through              string // the endpoint that configurations name
+	through              string // the endpoint in configurations
 	accessKey, secretKey string
 }
 
-// Start runs an lbserver until the test ends. Each has an address of its own to listen on, so tests run side by side.
+// Start runs an lbserver until the test ends. Each listens on its own address, so tests can run in parallel.
 func Start(t *testing.T, change ...func(*lbserver.Config)) *LoadBalancer {
 	t.Helper()
 	server := lbservertest.Start(t, change...)
@@ -47,7 +47,8 @@ func Start(t *testing.T, change ...func(*lbserver.Config)) *LoadBalancer {
 	return &LoadBalancer{Client: api, Server: server, t: t, through: server.Endpoint, accessKey: accessKey, secretKey: secretKey}
 }
 
-// Behind returns the same load balancer with a fault proxy in front: its configurations go through that, its own calls don't.
+// Behind returns the same load balancer with a fault proxy in front: its configurations use the proxy, its own calls
+// don't.
 func (l *LoadBalancer) Behind() (*LoadBalancer, *FaultProxy) {
 	l.t.Helper()
 	proxy := StartFaultProxy(l.t, l.Server.Endpoint)
@@ -56,7 +57,7 @@ func (l *LoadBalancer) Behind() (*LoadBalancer, *FaultProxy) {
 	return &spoiled, proxy
 }
 
-// Holds is a check of how many objects there are in all; servers are those of all groups.
+// Holds checks how many objects there are in total; servers are those of all groups.
 func (l *LoadBalancer) Holds(listeners, backendServices, serverGroups, servers int) error {
 	got, _, err := l.objects()
 	if want := [...]int{listeners, backendServices, serverGroups, servers}; err == nil && got != want {
@@ -65,7 +66,7 @@ func (l *LoadBalancer) Holds(listeners, backendServices, serverGroups, servers i
 	return err
 }
 
-// IDs lists the ids of all listeners, backend services and server groups, in order.
+// IDs returns the sorted ids of all listeners, backend services and server groups.
 func (l *LoadBalancer) IDs() ([]string, error) {
 	_, ids, err := l.objects()
 	slices.Sort(ids)
@@ -74,7 +75,7 @@ func (l *LoadBalancer) IDs() ([]string, error) {
 
 // objects counts the listeners, backend services, server groups and servers, and lists the ids of the first three.
 func (l *LoadBalancer) objects() (counts [4]int, ids []string, err error) {
-	ctx := context.WithoutCancel(l.t.Context()) // also asked when the test is over
+	ctx := context.WithoutCancel(l.t.Context()) // also used after the test has ended
 	listeners, listenersErr := l.Listeners(ctx)
 	services, servicesErr := l.BackendServices(ctx)
 	groups, groupsErr := l.ServerGroups(ctx)
@@ -92,7 +93,7 @@ func (l *LoadBalancer) objects() (counts [4]int, ids []string, err error) {
 	return counts, ids, errors.Join(listenersErr, servicesErr, groupsErr)
 }
 
-// DeleteElsewhere deletes the object at a path of the API behind everybody's back.
+// DeleteElsewhere deletes the object at a path of the API without Terraform's knowledge.
 func (l *LoadBalancer) DeleteElsewhere(objectPath string) error {
 	ctx, id := l.t.Context(), path.Base(objectPath)
 	switch collection := path.Base(path.Dir(objectPath)); collection {
@@ -107,21 +108,22 @@ func (l *LoadBalancer) DeleteElsewhere(objectPath string) error {
 	}
 }
 
-// FreePort is a port on which a listener of this load balancer can be made.
+// FreePort returns a port on which a listener of this load balancer can be made.
 func (l *LoadBalancer) FreePort() int { return l.Server.FreePort() }
 
-// URL is where a listener on a port answers.
+// URL returns the address of a listener on a port.
 func (l *LoadBalancer) URL(port int) string { return l.Server.URL(port) }
 
-// Configuration is a Terraform configuration: the provider, pointed at this load balancer, and the resources. Extra lines go
-// into the provider block.
+// Configuration returns a Terraform configuration: the provider block with the settings for this load balancer, and the
+// resources. Extra lines go into the provider block.
 func (l *LoadBalancer) Configuration(resources string, extra ...string) string {
 	return fmt.Sprintf("provider \"alb\" {\n  endpoint = %q\n  region = %q\n  access_key = %q\n  secret_key = %q\n  %s\n}\n\n%s",
 		l.through, l.Region(), l.accessKey, l.secretKey, strings.Join(extra, "\n  "), resources)
 }
 
-// SampleServer starts a web server to put behind the load balancer; it ends with the test at the latest. The element is its
-// entry in the servers of a group, to which a weight may be added: `{ address = …, port = … <more> }`.
+// SampleServer starts a web server to put behind the load balancer; it ends with the test at the latest. element
+// returns its entry in the servers of a group, to which more, such as a weight, is added: `{ address = …, port = …
+// <more> }`.
 func SampleServer(t *testing.T, name string) (server *sampleserver.Server, element func(more string) string) {
 	t.Helper()
 	server, err := sampleserver.Start(context.WithoutCancel(t.Context()), name, "127.0.0.1:0")

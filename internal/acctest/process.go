@@ -14,7 +14,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// The keys of an lbserver that runs in a process of its own.
+// The keys of an lbserver in its own process.
 const (
 	processAccessKey = "AKPROCESS"
 	processSecretKey = "the secret of a process"
@@ -22,8 +22,8 @@ const (
 
 var apiInLog = regexp.MustCompile(`msg="lbserver is up".* api=(\S+)`)
 
-// Process is an lbserver in a process of its own, behind a fault proxy whose endpoint stays when the process is killed and
-// started again on its data.
+// Process is an lbserver in its own process, behind a fault proxy. The proxy's endpoint stays the same when the process
+// is killed and started again with its data.
 type Process struct {
 	LoadBalancer
 	Proxy *FaultProxy
@@ -41,7 +41,7 @@ func StartProcess(t *testing.T) *Process {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build lbserver: %v\n%s", err, output)
 	}
-	p.Proxy = StartFaultProxy(t, "http://127.0.0.1:1") // nobody is there yet
+	p.Proxy = StartFaultProxy(t, "http://127.0.0.1:1") // nothing listens there yet
 	api, err := client.New(client.Config{
 		Endpoint: p.Proxy.Endpoint, Region: "local", AccessKey: processAccessKey, SecretKey: processSecretKey, RequestTimeout: patience,
 	})
@@ -61,7 +61,7 @@ func StartProcess(t *testing.T) *Process {
 	return p
 }
 
-// Lives is how often the process was started.
+// Lives returns how often the process was started.
 func (p *Process) Lives() int { return p.lives }
 
 // Restart kills the process as kill -9 does, and starts it again.

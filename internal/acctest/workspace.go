@@ -15,7 +15,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
-// Workspace is a folder with a configuration in which Terraform runs as users run it, with the provider in a process of its own.
+// Workspace is a folder with a configuration in which Terraform runs as it does for users, with the provider in its own
+// process.
 type Workspace struct {
 	Dir         string
 	environment []string
@@ -38,36 +39,35 @@ type Running struct {
 	output  Transcript
 }
 
-// Transcript collects what is written to it, by as many goroutines as like.
+// Transcript collects what is written to it. It is safe for concurrent use.
 type Transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer // under mu
 }
 
-// Write implements io.Writer.
 func (t *Transcript) Write(text []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.Write(text)
 }
 
-// String is what was written so far.
+// String returns what was written so far.
 func (t *Transcript) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.String()
 }
 
-// Output is what Terraform printed so far.
+// Output returns what Terraform has printed so far.
 func (r *Running) Output() string { return r.output.String() }
 
-// Interrupt does what a Ctrl-C in a terminal does: the signal reaches Terraform and the provider.
+// Interrupt acts like a Ctrl-C in a terminal: the signal reaches Terraform and the provider.
 func (r *Running) Interrupt() error { return syscall.Kill(-r.command.Process.Pid, syscall.SIGINT) }
 
-// Wait waits for the end; an exit status other than 0 is an error.
+// Wait waits until Terraform ends; an exit status other than 0 is an error.
 func (r *Running) Wait() error { return r.command.Wait() }
 
-// Start starts Terraform in a process group of its own; what it leaves running is killed with the test.
+// Start starts Terraform in its own process group; whatever is still running at the end of the test is killed.
 func (w *Workspace) Start(t *testing.T, arguments ...string) *Running {
 	t.Helper()
 	r := &Running{command: exec.CommandContext(t.Context(), Terraform(), append(arguments, "-no-color")...)}
@@ -81,7 +81,7 @@ func (w *Workspace) Start(t *testing.T, arguments ...string) *Running {
 	return r
 }
 
-// Run runs Terraform to its end, which must be a good one, and returns what it printed.
+// Run runs Terraform to its end, which must be successful, and returns what it printed.
 func (w *Workspace) Run(t *testing.T, arguments ...string) string {
 	t.Helper()
 	r := w.Start(t, arguments...)
@@ -91,7 +91,7 @@ func (w *Workspace) Run(t *testing.T, arguments ...string) string {
 	return r.Output()
 }
 
-// IDs lists the ids of all resources in the state, in order.
+// IDs returns the sorted ids of all resources in the state.
 func (w *Workspace) IDs(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.Dir, "terraform.tfstate"))

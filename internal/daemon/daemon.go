@@ -1,5 +1,6 @@
-// Package daemon runs programs in the background for the demo and the benchmark: each in a process group of its own, so
-// that a Ctrl-C reaches only its owner, who then stops them in the right order.
+// Package daemon runs programs in the background for the demo, the benchmark and tests. Each gets its own process
+// group, so that a Ctrl-C reaches only its owner, who then stops the programs in the right order. A program's output
+// goes to a log file, which errors quote.
 package daemon
 
 import (
@@ -16,18 +17,18 @@ import (
 	"time"
 )
 
-// readyPoll is the pause between two looks at a program that is starting.
+// readyPoll is the pause between two checks of a program that is starting.
 const readyPoll = 20 * time.Millisecond
 
-// logTail is how much of a program's log an error quotes, in bytes.
+// logTail is how many bytes from the end of a program's log an error quotes.
 const logTail = 2048
 
-// Program says what to run. Log is the path of the file that takes both outputs; it is made anew.
+// Program says what to run. Log is the path of the file that receives both outputs; an existing file is emptied.
 type Program struct {
-	Name string // what messages call it
+	Name string // as messages call it
 	Path string
 	Args []string
-	Env  []string // whole, nothing is inherited
+	Env  []string // complete: nothing is inherited
 	Log  string
 }
 
@@ -35,12 +36,12 @@ type Program struct {
 type Process struct {
 	program Program
 	command *exec.Cmd
-	killed  atomic.Bool   // by us: an end that is no failure
+	killed  atomic.Bool   // killed by us: its end is not a failure
 	exited  chan struct{} // closed when the program ended, after err was set
 	err     error
 }
 
-// Start runs a program. The context is for starting only: the program outlives it.
+// Start runs a program. ctx applies only to the start: the program outlives it.
 func Start(ctx context.Context, program Program) (*Process, error) {
 	log, err := os.OpenFile(program.Log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -64,17 +65,17 @@ func (p *Process) reap() {
 	close(p.exited)
 }
 
-// Name is what messages call the program.
+// Name returns the name that messages use.
 func (p *Process) Name() string { return p.program.Name }
 
-// Path is the program's file.
+// Path returns the program's file.
 func (p *Process) Path() string { return p.program.Path }
 
-// PID is the program's process id, and its process group's.
+// PID returns the id of the program's process, which is also that of its process group.
 func (p *Process) PID() int { return p.command.Process.Pid }
 
-// WaitReady calls ready every 20 ms until it returns nil. It gives up when ctx is done or the program ends, and then
-// says what ready last found wrong and quotes the end of the program's log.
+// WaitReady calls ready every 20 ms until it returns nil. It fails if ctx ends or the program ends; the error contains
+// the last error of ready and the end of the program's log.
 func (p *Process) WaitReady(ctx context.Context, ready func(context.Context) error) error {
 	poll := time.NewTicker(readyPoll)
 	defer poll.Stop()
@@ -93,7 +94,7 @@ func (p *Process) WaitReady(ctx context.Context, ready func(context.Context) err
 	}
 }
 
-// Answers is for WaitReady: nil when a GET of url is answered with 200.
+// Answers returns a function for WaitReady: it succeeds if a GET of url is answered with 200.
 func Answers(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -115,7 +116,7 @@ func Answers(url string) func(context.Context) error {
 	}
 }
 
-// Log returns what the program wrote so far.
+// Log returns what the program has written so far.
 func (p *Process) Log() ([]byte, error) { return os.ReadFile(p.program.Log) }
 
 func (p *Process) tail() []byte {
@@ -126,8 +127,8 @@ func (p *Process) tail() []byte {
 	return bytes.TrimSpace(text[max(0, len(text)-logTail):])
 }
 
-// Stop asks the program to end and waits; when patience is over it is killed. Nil means that it ended with status 0, by
-// the very signal that asked, or earlier by Kill.
+// Stop asks the program to end and waits; after patience it kills the program. Stop returns nil if the program ended
+// with status 0, by the signal sent here, or earlier by Kill.
 func (p *Process) Stop(patience time.Duration) error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// signal reaches the whole group: a program that forked workers is not left with orphans.
+// signal signals the whole group, so that a program's workers don't survive it.
 func (p *Process) signal(signal syscall.Signal) error {
 	select {
 	case <-p.exited:
@@ -176,9 +177,9 @@ func (p *Process) signal(signal syscall.Signal) error {
 	return nil
 }
 
-// FreePorts returns ports of 127.0.0.1 that the kernel says are free, all different, for programs that must be told one.
+// FreePorts returns distinct ports of 127.0.0.1 that the kernel reports as free, for programs that must be given one.
 func FreePorts(ctx context.Context, count int) (_ []int, err error) {
-	// All are held until the last is found, or the kernel might name one twice.
+	// All are held until the last is found, otherwise the kernel might return one twice.
 	held := make([]net.Listener, 0, count)
 	defer func() {
 		for _, listener := range held {

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shell starts a shell script and makes sure that it is gone at the end of the test.
+// shell starts a shell script and ensures that it has ended at the end of the test.
 func shell(t *testing.T, script string) *daemon.Process {
 	t.Helper()
 	process, err := daemon.Start(t.Context(), daemon.Program{
@@ -36,7 +36,7 @@ func shell(t *testing.T, script string) *daemon.Process {
 	return process
 }
 
-// wrote is ready when the program's log contains text.
+// wrote returns a ready function that succeeds once the program's log contains text.
 func wrote(process *daemon.Process, text string) func(context.Context) error {
 	return func(context.Context) error {
 		log, err := process.Log()

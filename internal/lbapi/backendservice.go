@@ -1,15 +1,15 @@
 package lbapi
 
-// BackendService says how requests are given to the servers of a group.
+// BackendService defines how requests are distributed to the servers of a group.
 type BackendService struct {
 	ID             string    `json:"backendId"`
 	Name           string    `json:"backendName"`
 	LoadBalancerID string    `json:"loadBalancerId"`
 	Protocol       Protocol  `json:"protocol"`
-	Port           int       `json:"port"` // 1–65535; for servers that name no port of their own
+	Port           int       `json:"port"` // 1–65535; for servers without a port of their own
 	Scheduler      Scheduler `json:"algorithm"`
 	ServerGroupIDs []string  `json:"targetGroupIds"` // at most one
-	// SessionPersistence keeps a client on its server by a cookie; only with HTTP and WeightedRoundRobin.
+	// SessionPersistence keeps a client on its server with a cookie; only with HTTP and WeightedRoundRobin.
 	SessionPersistence bool `json:"sessionStickiness"`
 	// PersistenceTimeout is in seconds, 0–86400; 0 means as long as the browser lives.
 	PersistenceTimeout  int         `json:"httpCookieExpireSeconds"`
@@ -24,7 +24,7 @@ type BackendService struct {
 	CreatedTime         string      `json:"createdTime"`
 }
 
-// CreateBackendService is the body of a creation; a nil field was not given.
+// CreateBackendService is the body of a create call; a nil field was not given.
 type CreateBackendService struct {
 	Name                *string          `json:"backendName,omitempty"`
 	LoadBalancerID      *string          `json:"loadBalancerId,omitempty"`
@@ -63,7 +63,7 @@ type PatchBackendService struct {
 	Description      *string `json:"description,omitempty"`
 }
 
-// Violations judges the backend service by the rule table.
+// Violations returns what in the backend service breaks the rule table.
 func (b *BackendService) Violations() []Detail {
 	var found violations
 	found.name("backendName", b.Name)
@@ -82,7 +82,7 @@ func (b *BackendService) Violations() []Detail {
 	return found
 }
 
-// ForwardedHeader is the switch of a forwarded header.
+// ForwardedHeader returns the switch of a forwarded header.
 func (b *BackendService) ForwardedHeader(header ForwardedHeader) *bool {
 	switch header.Wire {
 	case "httpForwardedProtocol":
@@ -112,7 +112,7 @@ func (b *BackendService) uses(field string) bool {
 	}
 }
 
-// value is the wire value of the field on which a feature depends.
+// value returns the wire value of the field on which a feature depends.
 func (b *BackendService) value(field string) string {
 	if field == TermScheduler.Wire {
 		return string(b.Scheduler)
@@ -120,7 +120,7 @@ func (b *BackendService) value(field string) string {
 	return string(b.Protocol)
 }
 
-// ServerHealth is the verdict on one server, as one backend service sees it.
+// ServerHealth is the verdict of one backend service on one server.
 type ServerHealth struct {
 	ServerGroupID string          `json:"targetGroupId"`
 	InstanceID    string          `json:"instanceId,omitempty"`
@@ -130,11 +130,12 @@ type ServerHealth struct {
 	Weight        int             `json:"weight"`
 	Status        HealthStatus    `json:"status"`
 	Reason        UnhealthyReason `json:"unhealthReason,omitzero"`
-	// Sessions is an addition of lbserver; nil while session persistence is off, and from servers that don't count.
+	// Sessions is an addition of lbserver; nil while session persistence is off, and from an API that doesn't count
+	// sessions.
 	Sessions *SessionCount `json:"sessions,omitempty"`
 }
 
-// SessionCount is how many sessions persistence has kept on a server of late. It is an estimate.
+// SessionCount is how many sessions persistence has recently kept on a server. It is an estimate.
 type SessionCount struct {
 	Count int `json:"count"` // seen within the window
 	// Window is in seconds. A count reaches back that far, and up to a minute more.
@@ -155,11 +156,11 @@ const (
 // UnhealthyReason says why a check failed.
 type UnhealthyReason struct {
 	Reason CheckFailure `json:"reason"`
-	// Detail says it in words, with the code or the error seen.
+	// Detail describes the failure, with the code or the error seen.
 	Detail string `json:"detail"`
 }
 
-// CheckFailure is the kind of a failed check.
+// CheckFailure is the kind of a health check's failure.
 type CheckFailure string
 
 // The kinds of failure that the API knows.
@@ -190,7 +191,7 @@ type (
 		BackendServices []BackendService `json:"backends"`
 		TotalCount      int              `json:"totalCount"`
 	}
-	// ServerHealthList answers a question for the health of a backend service's servers.
+	// ServerHealthList answers a read of the health of a backend service's servers.
 	ServerHealthList struct {
 		Servers    []ServerHealth `json:"targetHealths"`
 		TotalCount int            `json:"totalCount"`

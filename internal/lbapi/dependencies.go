@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Vocabulary is the language in which a rule speaks: the wire format's or Terraform's.
+// Vocabulary is the set of names that a rule's message uses: the wire format's or Terraform's.
 type Vocabulary int
 
 // The vocabularies.
@@ -24,7 +24,7 @@ func (t Term) in(v Vocabulary) string {
 	return t.Wire
 }
 
-// The terms that rules between fields speak of.
+// The terms that the rules between fields use.
 var (
 	TermProtocol           = Term{"protocol", "protocol"}
 	TermScheduler          = Term{"algorithm", "scheduler"}
@@ -40,7 +40,7 @@ var (
 type ForwardedHeader struct {
 	Word   string // the user's word, an element of forwarded_headers
 	Wire   string // the field of the API that turns it on
-	Header string // the header that the servers see
+	Header string // the header that the servers receive
 }
 
 // ForwardedHeaders is the table of the forwarded headers.
@@ -62,18 +62,18 @@ type Dependency struct {
 	Feature Term
 	On      Term
 	Allowed []string // wire values of On
-	// Switch tells that the feature is on or off; otherwise it is a value that is given or not.
+	// Switch is set if the feature can be on or off; otherwise it is a value that is given or not.
 	Switch  bool
 	Because string // what the allowed values do, to end the sentence "only X …"
 	word    func(wire string) string
 }
 
-// Word is the user's word for a wire value of On.
+// Word returns the user's word for a wire value of On.
 func (d Dependency) Word(wire string) string { return d.word(wire) }
 
-// Message says in a vocabulary which value (a wire value of On) rules the feature out, and which would allow it.
+// Message says, in a vocabulary, which value (a wire value of On) rules out the feature, and which would allow it.
 func (d Dependency) Message(v Vocabulary, value string) string {
-	// Not %q: an attribute such as servers["a"].address has quotes of its own.
+	// Not %q: an attribute such as servers["a"].address contains quotes.
 	feature, verb, word := `"`+d.Feature.in(v)+`"`, "given", func(wire string) string { return wire }
 	if d.Switch {
 		verb = "true"
@@ -138,8 +138,8 @@ func HealthCheckDependencies() []Dependency {
 	return rules
 }
 
-// ServerDependencies is the table of rules between a server and the type of its group; the feature is a field of the server,
-// and the value is the group's type.
+// ServerDependencies is the table of rules between a server and the type of its group. The feature is a field of the
+// server, the value is the group's type.
 func ServerDependencies() []Dependency {
 	word := func(wire string) string { return wire }
 	return []Dependency{
@@ -154,7 +154,7 @@ func ServerDependencies() []Dependency {
 	}
 }
 
-// ProtocolMismatch is the reason why a listener cannot use a backend service, or "" when their protocols go together.
+// ProtocolMismatch says why a listener cannot use a backend service, or returns "" if their protocols fit.
 func ProtocolMismatch(v Vocabulary, listener, backendService Protocol) string {
 	need := ProtocolBehind(listener)
 	if need == backendService {

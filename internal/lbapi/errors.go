@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrorStatus is the symbolic name of an error, finer than its HTTP status.
+// ErrorStatus is the symbolic name of an error, more specific than its HTTP status.
 type ErrorStatus string
 
 // The error statuses of the API; HTTPStatus gives the HTTP status of each.
@@ -25,7 +25,7 @@ const (
 	PayloadTooLarge  ErrorStatus = "PAYLOAD_TOO_LARGE"
 )
 
-// HTTPStatus is the HTTP status that goes with an error status.
+// HTTPStatus returns the HTTP status of an error status.
 func (s ErrorStatus) HTTPStatus() int {
 	switch s {
 	case InvalidArgument:
@@ -51,16 +51,16 @@ func (s ErrorStatus) HTTPStatus() int {
 	}
 }
 
-// Detail names one offending field by its JSON path and says what is wrong with it.
+// Detail names one wrong field by its JSON path and says what is wrong with it.
 type Detail struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
 }
 
-// InTerraform is the reason with the protocols that it quotes in the users' words.
+// InTerraform returns the reason, with the protocols that it quotes in the users' words.
 func (d Detail) InTerraform() string {
 	if d.Field != TermProtocol.Wire {
-		return d.Reason // it may quote a name that is no protocol
+		return d.Reason // it may quote a name that is not a protocol
 	}
 	var pairs []string
 	for _, protocol := range ListenerProtocols() {
@@ -75,11 +75,11 @@ type Error struct {
 	Status  ErrorStatus `json:"status"`
 	Message string      `json:"message"`
 	Details []Detail    `json:"details,omitempty"`
-	// RequestID is the envelope's; the body of the error does not repeat it.
+	// RequestID is copied from the envelope; the body of the error does not repeat it.
 	RequestID string `json:"-"`
 }
 
-// Error implements error: the message, then each detail that the message does not already hold.
+// Error returns the message, then each detail that the message does not already contain.
 func (e *Error) Error() string {
 	var text strings.Builder
 	text.WriteString(e.Message)
@@ -91,7 +91,7 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// NewError makes an error with the HTTP status that belongs to its status.
+// NewError makes an error with the HTTP status that belongs to status.
 func NewError(status ErrorStatus, message string, details ...Detail) *Error {
 	return &Error{Code: status.HTTPStatus(), Status: status, Message: message, Details: details}
 }

@@ -5,18 +5,18 @@ import (
 	"net/url"
 )
 
-// Filter narrows a listing to objects whose field is one of the values, or contains one of them. Filters of one listing are
-// and-ed.
+// Filter narrows a listing to objects whose field equals one of the values, or contains one of them. Several filters
+// must all match.
 type Filter struct {
 	Field  FilterField
-	Like   bool // the field contains a value, instead of being it
+	Like   bool // the field contains a value, instead of equaling it
 	Values []string
 }
 
-// FilterField is the name by which a filter knows a field.
+// FilterField is the name of a field in a filter.
 type FilterField string
 
-// The fields that listings are narrowed by.
+// The fields by which listings can be narrowed.
 const (
 	FilterLoadBalancerID     FilterField = "loadBalancerId"
 	FilterLoadBalancerName   FilterField = "loadBalancerNames"
@@ -26,7 +26,7 @@ const (
 	FilterServerID           FilterField = "targetIds"
 )
 
-// AddFilters puts filters into the query of a listing; it numbers them from 1.
+// AddFilters adds filters to the query of a listing, numbered from 1.
 func AddFilters(query url.Values, filters []Filter) {
 	for i, filter := range filters {
 		at := fmt.Sprintf("filters.%d.", i+1)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// HealthCheck is how a backend service checks its servers. Protocol is empty while checking is off.
+// HealthCheck defines how a backend service checks its servers. Protocol is empty while checking is off.
 type HealthCheck struct {
 	Protocol           Protocol    `json:"protocol"`
 	HealthyThreshold   int         `json:"healthyThresholdCount"`   // 1–5 checks in a row
@@ -22,7 +22,7 @@ type HealthCheck struct {
 // Enabled reports whether checking is on.
 func (h *HealthCheck) Enabled() bool { return h.Protocol != "" }
 
-// HealthCheckSpec is a health check as a call gives it; a nil field was not given.
+// HealthCheckSpec is a health check as given in a call; a nil field was not given.
 type HealthCheckSpec struct {
 	Protocol           *Protocol    `json:"protocol,omitempty"`
 	HealthyThreshold   *int         `json:"healthyThresholdCount,omitempty"`
@@ -36,8 +36,9 @@ type HealthCheckSpec struct {
 	Codes              *[]string    `json:"httpCode,omitempty"`
 }
 
-// Apply lays the spec over a health check: what is not given stays as it is, but for HTTP fields where the protocol changes. One
-// that was off starts from the defaults. The zero HealthCheck is the one to give for a creation.
+// Apply applies the spec to a health check: a field that is not given stays as it is, except that HTTP fields start
+// from their defaults if the protocol changes. A check that was off starts from the defaults. For a create call, to is
+// the zero HealthCheck.
 func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	protocol := to.Protocol
 	if s.Protocol != nil {
@@ -62,7 +63,7 @@ func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	return to
 }
 
-// Violations judges what only the spec can tell: its protocol is there, and no HTTP field is given for another protocol.
+// Violations returns what only the spec can show: a missing protocol, and HTTP fields given for another protocol.
 func (s *HealthCheckSpec) Violations() []Detail {
 	var found violations
 	if s.Protocol == nil {
@@ -70,7 +71,7 @@ func (s *HealthCheckSpec) Violations() []Detail {
 		return found
 	}
 	if *s.Protocol == "" {
-		// What a read shows for checking that is off is no way to turn it off.
+		// A read shows "" while checking is off, but giving it does not turn checking off.
 		found.add("healthCheckSpec.protocol", "must not be empty; closeHealthCheck turns checking off")
 		return found
 	}
@@ -86,7 +87,7 @@ func (s *HealthCheckSpec) Violations() []Detail {
 	return found
 }
 
-// DefaultHealthCheck is the check of a protocol with every value at its default.
+// DefaultHealthCheck returns the check of a protocol with every value at its default.
 func DefaultHealthCheck(protocol Protocol) HealthCheck {
 	check := HealthCheck{
 		Protocol:           protocol,
@@ -135,8 +136,8 @@ const (
 	maxCheckCode = 499
 )
 
-// ParseCode reads one entry of a health check's codes: "200", "200-299" or "2xx". It reports false for anything else and
-// for codes outside 200–499.
+// ParseCode parses one entry of a health check's codes: "200", "200-299" or "2xx". It returns false for anything else
+// and for codes outside 200–499.
 func ParseCode(text string) (CodeRange, bool) {
 	if len(text) == 3 && strings.HasSuffix(text, "xx") && text[0] >= '2' && text[0] <= '4' {
 		first := int(text[0]-'0') * 100

@@ -5,7 +5,7 @@ import (
 	"regexp"
 )
 
-// Prefixes of the ids that the server makes; IDLength lower-case base32 characters follow.
+// Prefixes of the ids that the server generates; IDLength lower-case base32 characters follow.
 const (
 	PrefixLoadBalancer   = "alb-"
 	PrefixListener       = "listener-"
@@ -17,13 +17,13 @@ const (
 // IDLength is the number of base32 characters (RFC 4648, section 6, in lower case) after an id's prefix.
 const IDLength = 10
 
-// IDForm is the rule of the ids of one kind of object.
+// IDForm is the rule for the ids of one kind of object.
 type IDForm struct {
 	Of     string // the kind, such as "server group"
 	Prefix string
 }
 
-// The forms of ids. They are values, never changed. Source: api.md, "Envelope".
+// The forms of ids. They are never changed. Source: api.md, "Envelope".
 var (
 	LoadBalancerID   = IDForm{"load balancer", PrefixLoadBalancer}
 	ListenerID       = IDForm{"listener", PrefixListener}
@@ -34,12 +34,13 @@ var (
 
 var base32Characters = regexp.MustCompile(fmt.Sprintf(`^[a-z2-7]{%d}$`, IDLength))
 
-// Rule is the rule in words: `the id of a server group, "tg-" and 10 characters of a to z and 2 to 7`.
+// Rule returns the rule in words: `the id of a server group, "tg-" and 10 characters of a to z and 2 to 7`.
 func (f IDForm) Rule() string {
 	return fmt.Sprintf("the id of a %s, %q and %d characters of a to z and 2 to 7", f.Of, f.Prefix, IDLength)
 }
 
-// Invalid is the reason against an id, or "". An id goes into paths, where a colon would begin a verb, so nothing else is sent.
+// Invalid says why an id is not valid, or returns "". Ids are used in paths, where a colon would begin a verb, so no
+// other id is sent.
 func (f IDForm) Invalid(id string) string {
 	if len(id) == len(f.Prefix)+IDLength && id[:len(f.Prefix)] == f.Prefix && base32Characters.MatchString(id[len(f.Prefix):]) {
 		return ""

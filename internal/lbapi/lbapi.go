@@ -1,8 +1,8 @@
-// Package lbapi is the control API in Go: the wire types, the paths, the errors and the table of rules that both the
-// provider and lbserver judge by. It does no I/O and imports nothing of this project.
+// Package lbapi defines the control API in Go: wire types, paths, errors, and the table of rules that both the provider
+// and lbserver apply. It does no I/O and imports nothing of this project.
 //
-// Go names are the field's words (backend service, server group, scheduler, session persistence); the names of the wire
-// format (backend, targetGroup, algorithm, sessionStickiness) stand in struct tags and in the Term table only.
+// Go names use the field's words (backend service, server group, scheduler, session persistence); the names of the wire
+// format (backend, targetGroup, algorithm, sessionStickiness) appear only in struct tags and in the Term table.
 package lbapi
 
 import "net/url"
@@ -12,10 +12,10 @@ const (
 	ServiceLoadBalancer = "lb"
 )
 
-// MaxBodyBytes is the largest request body the server reads; a larger one is answered with 413.
+// MaxBodyBytes is the largest request body that the server reads; it answers a larger one with 413.
 const MaxBodyBytes = 1 << 20
 
-// HeaderRequestID carries the request id in every response.
+// HeaderRequestID is the response header with the request id.
 const HeaderRequestID = "X-Jdcloud-Request-Id"
 
 // Collection is one of the API's collections, by its name in the path.
@@ -37,22 +37,22 @@ const (
 	VerbDescribeServers   = "describeTargets"
 )
 
-// Path is the collection's own path in a region, with its trailing slash.
+// Path returns the collection's path in a region, with its trailing slash.
 func (c Collection) Path(region string) string {
 	return "/v1/regions/" + url.PathEscape(region) + "/" + string(c) + "/"
 }
 
-// ObjectPath is the path of one object, without a trailing slash.
+// ObjectPath returns the path of one object, without a trailing slash.
 func (c Collection) ObjectPath(region, id string) string {
 	return c.Path(region) + url.PathEscape(id)
 }
 
-// VerbPath is the path of a verb on one object.
+// VerbPath returns the path of a verb on one object.
 func (c Collection) VerbPath(region, id, verb string) string {
 	return c.ObjectPath(region, id) + ":" + verb
 }
 
-// HealthPath is the path of the health of one backend service's servers.
+// HealthPath returns the path of the health of one backend service's servers.
 func HealthPath(region, backendServiceID string) string {
 	return BackendServices.ObjectPath(region, backendServiceID) + "/health"
 }

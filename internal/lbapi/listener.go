@@ -1,6 +1,6 @@
 package lbapi
 
-// FieldPort is the field that a refusal of a listener names when its port is taken.
+// FieldPort is the field named by the refusal of a listener whose port is taken.
 const FieldPort = "port"
 
 // Listener is a port of a load balancer whose traffic goes to a backend service.
@@ -18,7 +18,7 @@ type Listener struct {
 	CreatedTime      string   `json:"createdTime"`
 }
 
-// CreateListener is the body of a creation; a nil field was not given.
+// CreateListener is the body of a create call; a nil field was not given.
 type CreateListener struct {
 	Name             *string   `json:"listenerName,omitempty"`
 	LoadBalancerID   *string   `json:"loadBalancerId,omitempty"`
@@ -39,7 +39,7 @@ type PatchListener struct {
 	Description      *string `json:"description,omitempty"`
 }
 
-// Violations judges the listener by the rule table.
+// Violations returns what in the listener breaks the rule table.
 func (l *Listener) Violations() []Detail {
 	var found violations
 	found.name("listenerName", l.Name)

@@ -1,6 +1,6 @@
 package lbapi
 
-// LoadBalancer is a virtual IP address and all that listens on it.
+// LoadBalancer is a virtual IP address and everything that listens on it.
 type LoadBalancer struct {
 	ID               string    `json:"loadBalancerId"`
 	Name             string    `json:"loadBalancerName"`
@@ -13,8 +13,8 @@ type LoadBalancer struct {
 	CreatedTime      string    `json:"createdTime"`
 }
 
-// FieldDeleteProtection is the field that a refusal to delete names when protection is the reason. Unlike an object in use,
-// it does not come free by waiting.
+// FieldDeleteProtection is the field named by the refusal to delete a protected object. Unlike for an object in use,
+// waiting does not help.
 const FieldDeleteProtection = "deleteProtection"
 
 // PrivateIP is the address part of a load balancer.
@@ -23,7 +23,7 @@ type PrivateIP struct {
 	Address string `json:"privateIpAddress"`
 }
 
-// CreateLoadBalancer is the body of a creation; a nil field was not given.
+// CreateLoadBalancer is the body of a create call; a nil field was not given.
 type CreateLoadBalancer struct {
 	Name             *string  `json:"loadBalancerName,omitempty"`
 	SubnetID         *string  `json:"subnetId,omitempty"`
@@ -41,7 +41,7 @@ type PatchLoadBalancer struct {
 	DeleteProtection *bool   `json:"deleteProtection,omitempty"`
 }
 
-// Violations judges the load balancer by the rule table.
+// Violations returns what in the load balancer breaks the rule table.
 func (l *LoadBalancer) Violations() []Detail {
 	var found violations
 	found.name("loadBalancerName", l.Name)
@@ -55,7 +55,7 @@ type Quota struct {
 	Limit int `json:"limit"`
 }
 
-// LoadBalancerQuotas are the quotas of what is on one load balancer.
+// LoadBalancerQuotas are the quotas of the objects on one load balancer.
 type LoadBalancerQuotas struct {
 	Listeners       Quota `json:"listeners"`
 	BackendServices Quota `json:"backends"`
@@ -80,7 +80,7 @@ type (
 	LoadBalancerList struct {
 		LoadBalancers []LoadBalancer `json:"loadBalancers"`
 		TotalCount    int            `json:"totalCount"`
-		// Quota is an addition of lbserver: of load balancers on this server, whatever the filters.
+		// Quota is an addition of lbserver: the load balancers on this server, whatever the filters.
 		Quota *Quota `json:"quota,omitempty"`
 	}
 )

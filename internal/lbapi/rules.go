@@ -9,14 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// Range is the rule of a whole number: its bounds, both allowed, its default and its unit.
+// Range is the rule of a whole number: its inclusive bounds, its default and its unit.
 type Range struct {
 	Min, Max, Default int64
 	Unit              string // "seconds", or empty
-	Zero              string // what 0 means, where it means something of its own
+	Zero              string // what 0 means, if it has a special meaning
 }
 
-// The ranges of the API. They are values, never changed. Source: api.md.
+// The ranges of the API. They are never changed. Source: api.md.
 var (
 	Port               = Range{Min: 1, Max: 65535}
 	ServerPort         = Range{Min: 0, Max: 65535, Zero: "the port of the backend service"}
@@ -28,7 +28,7 @@ var (
 	CheckPort          = Range{Min: 0, Max: 65535, Zero: "the port that takes the server's traffic"}
 )
 
-// IdleTimeout is the range of a listener's idle timeout, whose default depends on its protocol.
+// IdleTimeout returns the range of a listener's idle timeout, whose default depends on its protocol.
 func IdleTimeout(p Protocol) Range {
 	r := Range{Min: 1, Max: 86400, Default: 60, Unit: "seconds"}
 	if ProtocolBehind(p) == TCP {
@@ -40,7 +40,7 @@ func IdleTimeout(p Protocol) Range {
 // Contains reports whether a value is within the range.
 func (r Range) Contains(value int64) bool { return value >= r.Min && value <= r.Max }
 
-// String is the range in words: "0 to 86400 seconds".
+// String returns the range in words: "0 to 86400 seconds".
 func (r Range) String() string {
 	text := fmt.Sprintf("%d to %d", r.Min, r.Max)
 	if r.Unit != "" {
@@ -49,7 +49,7 @@ func (r Range) String() string {
 	return text
 }
 
-// Invalid is the reason against a value, or "" when it is within the range.
+// Invalid says why a value is not within the range, or returns "".
 func (r Range) Invalid(value int64) string {
 	if r.Contains(value) {
 		return ""
@@ -57,7 +57,7 @@ func (r Range) Invalid(value int64) string {
 	return fmt.Sprintf("must be %s, got %d", r, value)
 }
 
-// Texts: limits and the sentences that describe them.
+// Limits of texts, and the sentences that describe them.
 const (
 	MaxNameLength        = 32
 	MaxDescriptionLength = 256
@@ -73,10 +73,10 @@ const (
 	AddressRule     = "an IPv4 or IPv6 address"
 )
 
-// DefaultCheckCodes are the status codes that an HTTP check accepts when none are given.
+// DefaultCheckCodes returns the status codes that an HTTP check accepts if none are given.
 func DefaultCheckCodes() []string { return []string{"2xx", "3xx"} }
 
-// InvalidName is the reason against a name, or "".
+// InvalidName says why a name is not valid, or returns "".
 func InvalidName(name string) string {
 	letters := 0
 	for _, r := range name {
@@ -92,7 +92,7 @@ func InvalidName(name string) string {
 	return ""
 }
 
-// InvalidDescription is the reason against a description, or "".
+// InvalidDescription says why a description is not valid, or returns "".
 func InvalidDescription(text string) string {
 	if n := utf8.RuneCountInString(text); n > MaxDescriptionLength {
 		return fmt.Sprintf("must be %s, got %d", DescriptionRule, n)
@@ -103,7 +103,7 @@ func InvalidDescription(text string) string {
 	return ""
 }
 
-// InvalidCheckPath is the reason against the path of an HTTP health check, or "".
+// InvalidCheckPath says why the path of an HTTP health check is not valid, or returns "".
 func InvalidCheckPath(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Sprintf("must start with \"/\", got %q", path)
@@ -127,7 +127,8 @@ func hexPair(text string) bool {
 	return len(text) >= 2 && strings.IndexByte(hex, text[0]) >= 0 && strings.IndexByte(hex, text[1]) >= 0
 }
 
-// InvalidCheckDomain is the reason against the Host field of an HTTP health check, or ""; an empty one means no field.
+// InvalidCheckDomain says why the Host field of an HTTP health check is not valid, or returns ""; an empty one means no
+// field.
 func InvalidCheckDomain(domain string) string {
 	if len(domain) > MaxCheckDomainLength {
 		return fmt.Sprintf("must be %s, got %d", CheckDomainRule, len(domain))
@@ -140,7 +141,7 @@ func InvalidCheckDomain(domain string) string {
 	return ""
 }
 
-// InvalidCheckCodes is the reason against the accepted status codes of an HTTP health check, or "".
+// InvalidCheckCodes says why the accepted status codes of an HTTP health check are not valid, or returns "".
 func InvalidCheckCodes(codes []string) string {
 	if len(codes) == 0 {
 		return "must have at least one entry"
@@ -153,7 +154,7 @@ func InvalidCheckCodes(codes []string) string {
 	return ""
 }
 
-// InvalidCheckCode is the reason against one entry of the accepted status codes, or "".
+// InvalidCheckCode says why one entry of the accepted status codes is not valid, or returns "".
 func InvalidCheckCode(code string) string {
 	if _, ok := ParseCode(code); ok {
 		return ""
@@ -161,7 +162,8 @@ func InvalidCheckCode(code string) string {
 	return fmt.Sprintf("has %q; each entry is %s", code, CheckCodeRule)
 }
 
-// InvalidAddress is the reason against the address of a server, or "". A zone is refused: it means nothing on another node.
+// InvalidAddress says why the address of a server is not valid, or returns "". A zone is refused: it means nothing on
+// another node.
 func InvalidAddress(address string) string {
 	if parsed, err := netip.ParseAddr(address); err != nil || parsed.Zone() != "" {
 		return fmt.Sprintf("must be %s, got %q", AddressRule, address)
@@ -169,7 +171,7 @@ func InvalidAddress(address string) string {
 	return ""
 }
 
-// violations collects what an object breaks.
+// violations collects the rules that an object breaks.
 type violations []Detail
 
 func (v *violations) add(field, reason string) { *v = append(*v, Detail{Field: field, Reason: reason}) }

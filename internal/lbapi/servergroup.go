@@ -18,13 +18,14 @@ type Server struct {
 	Type    ServerType `json:"type"`
 	// InstanceID is set for a vm or a container, and only then.
 	InstanceID string `json:"instanceId,omitempty"`
-	// Address is set for a server of type ip; the server fills it in from the inventory when it shows an instance.
+	// Address is set for a server of type ip. For an instance, the server fills it in from the inventory in its
+	// answers.
 	Address string `json:"ipAddress"`
 	Port    int    `json:"port"`   // 0–65535; 0 = the backend service's port
 	Weight  int    `json:"weight"` // 0–100; 0 takes no request
 }
 
-// CreateServerGroup is the body of a creation; a nil field was not given.
+// CreateServerGroup is the body of a create call; a nil field was not given.
 type CreateServerGroup struct {
 	Name           *string          `json:"targetGroupName,omitempty"`
 	LoadBalancerID *string          `json:"loadBalancerId,omitempty"`
@@ -69,7 +70,7 @@ type UpdateServer struct {
 	Weight *int    `json:"weight,omitempty"`
 }
 
-// Violations judges the group, not its servers, by the rule table.
+// Violations returns what in the group, without its servers, breaks the rule table.
 func (g *ServerGroup) Violations() []Detail {
 	var found violations
 	found.name("targetGroupName", g.Name)
@@ -78,8 +79,8 @@ func (g *ServerGroup) Violations() []Detail {
 	return found
 }
 
-// Violations judges one server by the rule table; at is the JSON path of the server in the call, such as
-// "targetSpecs[0]". Whether its address lies in an allowed network and its instance is known is the server's to say.
+// Violations returns what in one server breaks the rule table. at is the JSON path of the server in the call, such as
+// "targetSpecs[0]". Only lbserver can judge whether the address lies in an allowed network and the instance is known.
 func (s *Server) Violations(at string) []Detail {
 	var found violations
 	oneOf(&found, at+".type", s.Type, []string{string(ServerVM), string(ServerContainer), string(ServerAddress)})
@@ -122,7 +123,7 @@ type (
 	ServersRegistered struct {
 		IDs []string `json:"targetIds"`
 	}
-	// ServerList answers a description of a group's servers; TotalCount counts over all pages.
+	// ServerList answers a listing of a group's servers; TotalCount counts over all pages.
 	ServerList struct {
 		Servers    []Server `json:"targets"`
 		TotalCount int      `json:"totalCount"`

@@ -7,11 +7,11 @@ import (
 )
 
 // Terms pairs the fields of one kind of object in both vocabularies. The server names fields by their JSON path in the
-// details of an error; the provider turns them into attributes by this table.
+// details of an error; the provider translates the path into an attribute with this table.
 type Terms []Term
 
-// Attribute is the Terraform attribute path, such as "health_check.path", behind a JSON path of a call. The path of one
-// element of a list means the list.
+// Attribute returns the Terraform attribute path, such as "health_check.path", for a JSON path of a call. The path of
+// one element of a list is treated as the list.
 func (t Terms) Attribute(field string) (string, bool) {
 	if strings.HasSuffix(field, "]") {
 		field = field[:max(strings.LastIndexByte(field, '['), 0)]
@@ -91,8 +91,8 @@ func ServerGroupTerms() Terms {
 	}
 }
 
-// ServerTerms is the table of the fields of one server in a group; attributes are those of an element of "servers", and of a
-// server that is a resource of its own.
+// ServerTerms is the table of the fields of one server in a group. The attributes are those of an element of "servers"
+// and of a server that is its own resource.
 func ServerTerms() Terms {
 	return Terms{
 		{"targetGroupId", "server_group_id"},
@@ -106,8 +106,8 @@ func ServerTerms() Terms {
 
 var indexedField = regexp.MustCompile(`^(?:targetSpecs|targetUpdateSpecs)\[(\d{1,9})\](?:\.(.+))?$`)
 
-// ServerField takes apart the JSON path of one server in a call that lists servers: "targetSpecs[2].port" is the field
-// "port" of number 2. The field is empty where the path means the server as a whole.
+// ServerField parses the JSON path of one server in a call that lists servers: "targetSpecs[2].port" is the field
+// "port" of number 2. The field is empty if the path means the server as a whole.
 func ServerField(field string) (index int, rest string, ok bool) {
 	parts := indexedField.FindStringSubmatch(field)
 	if parts == nil {

@@ -108,8 +108,8 @@ func both[T ~string](t *testing.T, words Words[T]) {
 	}
 }
 
-// Every field that a call can give must have an attribute, or the API's complaint about it has no place to land. The
-// exceptions are fields that no configuration holds.
+// Every field that a call can give must have an attribute, otherwise the API's error about it could not be shown at
+// one. The exceptions are fields that no configuration contains.
 func TestEveryFieldOfACallHasAnAttribute(t *testing.T) {
 	for _, test := range []struct {
 		call  any

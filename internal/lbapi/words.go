@@ -9,7 +9,7 @@ type Word[T ~string] struct {
 	Word string
 }
 
-// Word returns the user's word for a wire value, or the wire value itself when it is not in the table.
+// Word returns the user's word for a wire value, or the wire value itself if it is not in the table.
 func (w Words[T]) Word(wire T) string {
 	for _, pair := range w {
 		if pair.Wire == wire {
@@ -19,7 +19,7 @@ func (w Words[T]) Word(wire T) string {
 	return string(wire)
 }
 
-// Parse returns the wire value that a user's word stands for.
+// Parse returns the wire value for a user's word.
 func (w Words[T]) Parse(word string) (T, bool) {
 	for _, pair := range w {
 		if pair.Word == word {
@@ -57,7 +57,7 @@ func (w Words[T]) Wires() []string {
 	return wires
 }
 
-// Scheduler is the way a backend service chooses a server.
+// Scheduler is how a backend service chooses a server.
 type Scheduler string
 
 // The schedulers.
@@ -76,10 +76,10 @@ func Schedulers() Words[Scheduler] {
 	}
 }
 
-// Protocol is what a listener, a backend service or a health check speaks.
+// Protocol is the protocol of a listener, a backend service or a health check.
 type Protocol string
 
-// The protocols of the published API that have a place in this one.
+// The protocols of the published API that this one supports.
 const (
 	HTTP  Protocol = "Http"
 	HTTPS Protocol = "Https"
@@ -102,7 +102,7 @@ func HealthCheckProtocols() Words[Protocol] {
 	return Words[Protocol]{{TCP, "tcp"}, {HTTP, "http"}}
 }
 
-// ProtocolBehind is the protocol that a backend service must have for a listener of protocol p to use it.
+// ProtocolBehind returns the protocol that a backend service must have for a listener of protocol p to use it.
 func ProtocolBehind(p Protocol) Protocol {
 	if p == HTTP || p == HTTPS {
 		return HTTP
@@ -124,7 +124,7 @@ func HTTPVersions() Words[HTTPVersion] {
 	return Words[HTTPVersion]{{HTTP10, "1.0"}, {HTTP11, "1.1"}}
 }
 
-// Status tells whether a listener has its port open.
+// Status is whether a listener has its port open.
 type Status string
 
 // The states of a listener.
@@ -133,7 +133,7 @@ const (
 	Off Status = "Off"
 )
 
-// ServerGroupType tells how the servers of a group are named.
+// ServerGroupType is how the servers of a group are named.
 type ServerGroupType string
 
 // The types of a server group.
@@ -142,7 +142,7 @@ const (
 	GroupOfAddresses ServerGroupType = "ip"
 )
 
-// ServerType tells what a server of a group is.
+// ServerType is what a server of a group is.
 type ServerType string
 
 // The types of a server: an instance that the inventory resolves, or an address.

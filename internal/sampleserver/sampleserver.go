@@ -1,5 +1,5 @@
-// Package sampleserver is a small web server to put behind a load balancer: it says which server answered and what it
-// was sent. The demo and the acceptance tests stand on it.
+// Package sampleserver is a small web server to put behind a load balancer: its answers say which server answered and
+// what it received. The demo and the acceptance tests use it.
 package sampleserver
 
 import (
@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// NameHeader is the response header that carries the name of the server that answered.
+// NameHeader is the response header with the name of the server that answered.
 const NameHeader = "X-Served-By"
 
-// maxEchoedBody bounds what /echo reads of a request's body, in bytes.
+// maxEchoedBody is how many bytes of a request's body /echo reads at most.
 const maxEchoedBody = 1 << 20
 
-// Echo is what /echo answers with: the request as it arrived.
+// Echo is the answer of /echo: the request as it arrived.
 type Echo struct {
 	Server        string      `json:"server"`
 	RemoteAddress string      `json:"remote_address"`
@@ -31,7 +31,7 @@ type Echo struct {
 	Protocol      string      `json:"protocol"`
 	Host          string      `json:"host"`
 	Headers       http.Header `json:"headers"`
-	Body          string      `json:"body,omitempty"` // at most 1 MiB of it
+	Body          string      `json:"body,omitempty"` // at most 1 MiB
 }
 
 // Server is a running sample server. Its methods may be called from any goroutine.
@@ -43,14 +43,14 @@ type Server struct {
 	closing  sync.Once
 	requests atomic.Int64
 	checks   atomic.Int64
-	health   atomic.Int64 // the status that /health answers with
+	health   atomic.Int64 // the status of /health's answers
 }
 
-// Start runs a server called name on address; "127.0.0.1:0" lets the kernel choose the port. The caller closes it.
+// Start runs a server called name on address; with "127.0.0.1:0" the kernel chooses the port. The caller closes it.
 //
 //	/               the server's name
 //	/echo           the request as it arrived, as JSON (see Echo)
-//	/health         200, or what SetHealth or POST /health?status=503 decided
+//	/health         200, or the status set by SetHealth or POST /health?status=503
 //	/slow?for=2s    the name, after a while
 //
 // Every answer names the server in NameHeader.
@@ -67,23 +67,23 @@ func Start(ctx context.Context, name, address string) (*Server, error) {
 	return server, nil
 }
 
-// Address is the host and port that the server listens on.
+// Address returns the host and port that the server listens on.
 func (s *Server) Address() string { return s.address }
 
-// Name is what the server calls itself.
+// Name returns the server's name.
 func (s *Server) Name() string { return s.name }
 
-// Requests counts the requests so far, health checks not among them.
+// Requests returns the number of requests so far, without health checks.
 func (s *Server) Requests() int64 { return s.requests.Load() }
 
-// Checks counts the requests for /health so far.
+// Checks returns the number of requests for /health so far.
 func (s *Server) Checks() int64 { return s.checks.Load() }
 
-// SetHealth decides the status, 200 to 599, that /health answers with from now on.
+// SetHealth sets the status, 200 to 599, with which /health answers from now on.
 func (s *Server) SetHealth(status int) { s.health.Store(int64(status)) }
 
-// Close kills the server as a crash would: the port is closed, connections are cut where they are. It waits until the
-// port is free; another server can then be started on the same address. A second Close does nothing.
+// Close ends the server like a crash: it closes the port and cuts all connections. It waits until the port is free, so
+// that another server can be started on the same address. A second Close does nothing.
 func (s *Server) Close() error {
 	var err error
 	s.closing.Do(func() {
@@ -98,7 +98,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Wait returns when ctx is done, after closing the server, or when serving fails.
+// Wait returns when ctx ends, after closing the server, or when serving fails.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -130,7 +130,7 @@ func (s *Server) counted(handle http.HandlerFunc) http.HandlerFunc {
 
 func (s *Server) greet(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintln(w, s.name) // a client that left needs no answer
+	_, _ = fmt.Fprintln(w, s.name) // the client may have left
 }
 
 func (s *Server) check(w http.ResponseWriter, _ *http.Request) {
@@ -170,7 +170,7 @@ func (s *Server) echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(Echo{ // a client that left needs no answer
+	_ = json.NewEncoder(w).Encode(Echo{ // the client may have left
 		Server: s.name, RemoteAddress: r.RemoteAddr, Method: r.Method, Target: r.RequestURI, Protocol: r.Proto,
 		Host: r.Host, Headers: r.Header, Body: string(body),
 	})

@@ -29,7 +29,7 @@ func start(t *testing.T, name string) *sampleserver.Server {
 	return server
 }
 
-// send makes one request on a connection of its own and returns the response with its body read.
+// send makes one request on a new connection and returns the response with its body read.
 func send(t *testing.T, method, url, body string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -66,7 +66,7 @@ func TestEchoShowsTheRequestAsItArrived(t *testing.T) {
 	_, body := send(t, http.MethodPut, "http://"+server.Address()+"/echo?a=%20b", "hello")
 	var echo sampleserver.Echo
 	if err := json.Unmarshal([]byte(body), &echo); err != nil {
-		t.Fatalf("echo is no JSON: %v in %q", err, body)
+		t.Fatalf("echo is not JSON: %v in %q", err, body)
 	}
 	if echo.Server != "red" || echo.Method != http.MethodPut || echo.Target != "/echo?a=%20b" || echo.Body != "hello" ||
 		echo.Host != server.Address() || echo.Headers.Get("X-Colour") != "blue" {

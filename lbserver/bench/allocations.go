@@ -18,8 +18,8 @@ const (
 	requests  = "alb_requests_total"
 )
 
-// allocationsStage counts what lbserver allocates while a load runs, once its connections are open. What reading the
-// counters and health checks allocate in the same time without load is taken off.
+// allocationsStage counts what lbserver allocates while a load runs, once its connections are open. It subtracts what
+// reading the counters and the health checks allocate in the same time without load.
 type allocationsStage struct{ webStage }
 
 func (s *allocationsStage) measure(ctx context.Context, entrant, load string) (values, error) {
@@ -50,10 +50,10 @@ func (s *allocationsStage) measure(ctx context.Context, entrant, load string) (v
 	}, nil
 }
 
-// coolDown is how much longer than it is measured the load runs, so that none of it ends meanwhile.
+// coolDown is how much longer the load runs than it is measured, so that it does not end during the measurement.
 const coolDown = time.Second
 
-// countedLater is counted once the load has run for a while.
+// countedLater is counted after the load has run for warmUp.
 func (s *allocationsStage) countedLater(ctx context.Context, of *proxy) (map[string]float64, error) {
 	if err := pause(ctx, warmUp); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (s *allocationsStage) countedLater(ctx context.Context, of *proxy) (map[str
 	return s.counted(ctx, of)
 }
 
-// counted is by how much the counters rise in the time of a measurement.
+// counted returns by how much the counters rise during a measurement.
 func (s *allocationsStage) counted(ctx context.Context, of *proxy) (map[string]float64, error) {
 	before, err := scrape(ctx, of.balancer.operations, mallocs, allocated, requests)
 	if err != nil {
@@ -117,9 +117,9 @@ func allocationsRow(chosen *plan) *row {
 	return &row{
 		name:  "allocations",
 		title: "Allocations",
-		how: "What the Go runtime counts while the load runs, its connections open, by lbserver's own metrics, less what it counts in as " +
-			"long a time without load, divided by the requests. The Set-Cookie line of each server is made anew once a second, and " +
-			"health checks go on: anything below 0.005 is none.",
+		how: "What the Go runtime counts, by lbserver's own metrics, while the load runs on open connections, minus what it counts in the " +
+			"same time without load, divided by the requests. The Set-Cookie line of each server is made again each second, and health " +
+			"checks continue: anything below 0.005 counts as none.",
 		entrants: taking(chosen.proxies, "lbserver"),
 		loads:    names,
 		metrics:  []metric{allocationsEach, allocatedBytesPer},

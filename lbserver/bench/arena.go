@@ -28,12 +28,12 @@ const (
 	stopPatience  = 15 * time.Second
 )
 
-// knownProxies are the names that the entrants of most rows have.
+// knownProxies returns the names of the entrants that most rows have.
 func knownProxies() []string { return []string{"lbserver", "haproxy", "haproxy-tcp", "nginx"} }
 
 // Names of entrants that only some rows have.
 const (
-	direct          = "direct" // no proxy: what the load and the servers take for themselves
+	direct          = "direct" // no proxy: the cost of the load and of the servers alone
 	lbserverLogging = "lbserver, log on"
 )
 
@@ -43,7 +43,7 @@ type origin interface {
 	close() error
 }
 
-// arena is what runs during a row: the origin and the proxies in front of it, on loopback.
+// arena is everything that runs during a row: the origin and the proxies in front of it, on loopback.
 type arena struct {
 	*environment
 	directory string
@@ -57,13 +57,13 @@ type proxy struct {
 	address   netip.AddrPort
 	process   *daemon.Process // nil for direct
 	balancer  *balancer       // set for lbserver
-	cookies   []string        // of each server, to send back; none from a proxy that keeps no sessions
+	cookies   []string        // one for each server, to send back; none for a proxy that keeps no sessions
 	directory string
 }
 
 func (p *proxy) url() string { return "http://" + p.address.String() }
 
-// usage is what the proxy has consumed so far.
+// usage returns what the proxy has consumed so far.
 func (p *proxy) usage() (usage, error) {
 	if p.process == nil {
 		return usage{}, nil
@@ -71,7 +71,7 @@ func (p *proxy) usage() (usage, error) {
 	return groupUsage("/proc", p.process.PID())
 }
 
-// newArena starts nginx as origin, and the proxies. What was started is stopped again on an error.
+// newArena starts nginx as origin, and the proxies. If it fails, it stops what it has started.
 func (e *environment) newArena(ctx context.Context, names ...string) (*arena, error) {
 	directory, err := e.subdirectory()
 	if err != nil {
@@ -84,7 +84,7 @@ func (e *environment) newArena(ctx context.Context, names ...string) (*arena, er
 	return e.newArenaOf(ctx, directory, servers, names...)
 }
 
-// newArenaOf starts proxies in front of an origin, which it owns from then on.
+// newArenaOf starts proxies in front of an origin, which the arena then owns.
 func (e *environment) newArenaOf(ctx context.Context, directory string, servers origin, names ...string) (_ *arena, err error) {
 	made := &arena{environment: e, directory: directory, origin: servers, proxies: map[string]*proxy{}}
 	defer func() {
@@ -154,7 +154,7 @@ func (a *arena) startSite(ctx context.Context, entrant *proxy) (err error) {
 	return err
 }
 
-// values are what the configuration files are filled with.
+// settings are the values that the configuration files are filled with.
 type settings struct {
 	Threads     int
 	ProxyPort   int

@@ -22,15 +22,15 @@ const (
 	arrivalsEnd = 10 * time.Second
 )
 
-// pacer carries arrivals out on one thread with an epoll descriptor of its own: Go's timers and poller are exact to a
-// millisecond, which is more than what is measured.
+// pacer sends the arrivals from one thread with its own epoll descriptor: Go's timers and poller are only exact to a
+// millisecond, more than the latencies measured.
 type pacer struct {
 	of          *arrivals
 	random      *rand.Rand
 	epoll       int
 	connections map[int32]*pacedConnection // by descriptor
 	idle        []*pacedConnection         // first in, first out
-	waiting     []time.Duration            // when requests were due that no connection was free for
+	waiting     []time.Duration            // when requests were due for which no connection was free
 	due         time.Duration              // of the next request, since started
 	sent        int
 	started     time.Time
@@ -45,7 +45,7 @@ type pacedConnection struct {
 	filled     int
 }
 
-// run sends requests for a while and waits for all answers. Any failure ends it.
+// run sends requests for the given duration and waits for all answers. Any error ends it.
 func (a *arrivals) run(ctx context.Context) (_ latencies, err error) {
 	p := &pacer{
 		of: a, random: rand.New(rand.NewPCG(arrivalSeed, arrivalSeed)), connections: map[int32]*pacedConnection{}, //nolint:gosec // no secret
@@ -57,7 +57,7 @@ func (a *arrivals) run(ctx context.Context) (_ latencies, err error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// The kernel may delay a wake-up by the thread's timer slack, 50 µs if nobody says otherwise; 1 ns is the least.
+	// The kernel may delay a wake-up by the thread's timer slack, 50 µs by default; 1 ns is the minimum.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("setting the timer slack: %w", err)
 	}
@@ -110,7 +110,8 @@ func (p *pacer) close() error {
 	return errors.Join(problems...)
 }
 
-// loop sends what is due, then sleeps until the next is or an answer comes, until all have come.
+// loop sends the requests that are due and waits until the next is due or an answer arrives, until all have been
+// answered.
 func (p *pacer) loop(ctx context.Context) error {
 	events := make([]unix.EpollEvent, len(p.connections))
 	p.started = time.Now()
@@ -151,7 +152,7 @@ func (p *pacer) gap() time.Duration {
 	return time.Duration(p.random.ExpFloat64() * float64(time.Second) / float64(p.of.rate))
 }
 
-// poll waits with the precision of a nanosecond, which epoll_wait does not have.
+// poll waits with the precision of a nanosecond, which epoll_wait does not offer.
 func (p *pacer) poll(wait time.Duration, events []unix.EpollEvent) (ready int, err error) {
 	timeout := unix.NsecToTimespec(max(wait, 0).Nanoseconds())
 	for {
@@ -166,7 +167,7 @@ func (p *pacer) poll(wait time.Duration, events []unix.EpollEvent) (ready int, e
 	}
 }
 
-// send gives the requests that are due to idle connections.
+// send sends the requests that are due on idle connections.
 func (p *pacer) send() error {
 	for len(p.waiting) > 0 && len(p.idle) > 0 {
 		connection, request := p.idle[0], p.of.requests[p.sent%len(p.of.requests)]
@@ -181,7 +182,7 @@ func (p *pacer) send() error {
 	return nil
 }
 
-// receive reads what has come, and notes the time of a finished answer.
+// receive reads the available bytes, and records the latency when an answer is complete.
 func (p *pacer) receive(connection *pacedConnection) error {
 	n, err := unix.Read(connection.descriptor, connection.buf[connection.filled:])
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
@@ -191,7 +192,7 @@ func (p *pacer) receive(connection *pacedConnection) error {
 		return os.NewSyscallError("read", err)
 	}
 	if n == 0 {
-		return fmt.Errorf("%w behind %d bytes of an answer", net.ErrClosed, connection.filled)
+		return fmt.Errorf("%w after %d bytes of an answer", net.ErrClosed, connection.filled)
 	}
 	connection.filled += n
 	size, err := answerSize(connection.buf[:connection.filled])
@@ -199,15 +200,15 @@ func (p *pacer) receive(connection *pacedConnection) error {
 		return err
 	}
 	if connection.filled > size {
-		return fmt.Errorf("%d bytes behind an answer", connection.filled-size)
+		return fmt.Errorf("%d bytes after an answer", connection.filled-size)
 	}
 	p.seen = append(p.seen, time.Since(p.started)-connection.due)
 	p.idle = append(p.idle, connection)
 	return nil
 }
 
-// answerSize is the length of an answer with a Content-Length, or 0 while its head is not complete. Anything but 200 is an
-// error.
+// answerSize returns the length of an answer with a Content-Length, or 0 while its head is not complete. Any status
+// except 200 is an error.
 func answerSize(answer []byte) (int, error) {
 	head, _, whole := bytes.Cut(answer, []byte("\r\n\r\n"))
 	if !whole {

@@ -33,7 +33,8 @@ func TestArrivalsWaitForNobody(t *testing.T) {
 	if len(seen) < 150 || len(seen) > 350 || len(seen) != int(asked.Load()) {
 		t.Errorf("%d requests, of which the server saw %d; want about 250", len(seen), asked.Load())
 	}
-	// On the one connection, some 100 requests became due while it stood still: they count from when they were due.
+	// On the one connection, some 100 requests became due while the server stalled: their latency counts from when they
+	// were due.
 	late := 0
 	for _, latency := range seen {
 		if latency > stall/4 {

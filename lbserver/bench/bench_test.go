@@ -41,7 +41,7 @@ func TestUsageIsThatOfTheWholeGroupAndNobodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(proc, "13"), 0o700); err != nil { // ended between the two looks
+	if err := os.Mkdir(filepath.Join(proc, "13"), 0o700); err != nil { // a process that ended between the two reads
 		t.Fatal(err)
 	}
 	got, err := groupUsage(proc, 10)

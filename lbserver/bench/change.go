@@ -17,13 +17,13 @@ const (
 	changedListeners = 1000
 	changedEach      = 10 // servers of a listener
 	changeInterval   = 100 * time.Millisecond
-	// changedVIP is not the address that connections of this machine to itself come from: each of those takes a port, which
-	// may be one that a listener needs.
+	// changedVIP differs from the source address of this machine's connections to itself: each of those takes a port,
+	// which might be one that a listener needs.
 	changedVIP      = "127.0.0.2"
 	changing, quiet = "lbserver, changing", "lbserver, quiet"
 )
 
-// changeStage is one lbserver with a large configuration, of which one listener has traffic.
+// changeStage is one lbserver with a large configuration; one of its listeners has traffic.
 type changeStage struct {
 	*arena
 	proxy    *proxy
@@ -69,8 +69,8 @@ func beginChange(ctx context.Context, in *environment, loads map[string]webLoad)
 	return s, err
 }
 
-// build makes all listeners. The first has the origin behind it and takes the traffic; nothing answers for the others, so
-// they are not checked.
+// build creates all listeners. The first has the origin behind it and takes the traffic. Nothing answers behind the
+// others, so their servers are not checked.
 func (s *changeStage) build(ctx context.Context) error {
 	ports, err := daemon.FreePorts(ctx, changedListeners)
 	if err != nil {
@@ -132,14 +132,14 @@ func (s *changeStage) traffic(ctx context.Context, load string) (values, error) 
 	return values{latencyMedian: float64(seen.Median) / 1e3, latencyP99: float64(seen.P99) / 1e3, requestRate: seen.rate()}, nil
 }
 
-// changed is what became of changes: how long each took until it was live, in milliseconds.
+// changed is the outcome of the changes: how many milliseconds each took until it was live.
 type changed struct {
 	took []float64
 	err  error
 }
 
-// keepChanging changes the weight of one server every 100 ms: in every second change one of the backend service that has
-// the traffic, otherwise one of another.
+// keepChanging changes the weight of one server every 100 ms: every second change is to the backend service that has
+// the traffic, the others to another one.
 func (s *changeStage) keepChanging(ctx context.Context) (done changed) {
 	tick := time.NewTicker(changeInterval)
 	defer tick.Stop()
@@ -155,7 +155,7 @@ func (s *changeStage) keepChanging(ctx context.Context) (done changed) {
 			group = s.groups[s.previous%len(s.groups)]
 		}
 		began := time.Now()
-		// What has begun is finished, so that the answer is there.
+		// A change that has begun is completed, so that its duration is known.
 		err := s.proxy.balancer.api.UpdateServers(context.WithoutCancel(ctx), group.id, []lbapi.UpdateServer{{ID: &group.serverID, Weight: &weight}})
 		if err != nil {
 			done.err = err

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// collectCookies visits a proxy until it has met every server, and returns the cookie of each as a client would send it
-// back. It makes sure that the cookies do what they are for: each leads back to its server.
+// collectCookies visits a proxy until every server has answered, and returns each server's cookie as a client would
+// send it back. It verifies that each cookie leads back to its server.
 func collectCookies(ctx context.Context, url string, servers int) ([]string, error) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

@@ -18,7 +18,7 @@ const (
 	checkInterval = 5 * time.Second
 )
 
-// healthStage runs proxies that have nothing to do but to check servers.
+// healthStage runs proxies that have nothing to do except check servers.
 type healthStage struct {
 	*arena
 	addresses []netip.AddrPort // of one group; every group has the same
@@ -63,7 +63,8 @@ func beginHealth(ctx context.Context, in *environment, entrants []string) (_ sta
 	return s, nil
 }
 
-// checkedHosts are the loopback addresses on which the origin listens, so many that they and its ports make a group.
+// checkedHosts returns the loopback addresses on which the origin listens: as many as make a group together with its
+// ports.
 func checkedHosts() []string {
 	hosts := make([]string, checkedEach/serverCount)
 	for i := range hosts {
@@ -107,8 +108,8 @@ func (s *healthStage) startHAProxy(ctx context.Context, entrant *proxy) error {
 	return waitForPort(ctx, entrant.process, ports[0])
 }
 
-// measure lets an interval and a bit pass, so that the first checks are over and the rest have drifted apart, then takes
-// the processor time of two. Both proxies check all the time; only one is looked at.
+// measure waits a little more than one interval, so that the first checks are over and the rest have drifted apart,
+// then takes the processor time of two intervals. Both proxies check all the time; only one is measured.
 func (s *healthStage) measure(ctx context.Context, entrant, _ string) (values, error) {
 	proxy := s.proxies[entrant]
 	if err := pause(ctx, checkInterval); err != nil {

@@ -16,11 +16,11 @@ const (
 	idleConnections = 5000
 	// idleOpeners is how many connections are opened at a time, so that no backlog overflows.
 	idleOpeners = 64
-	// idleSettle is the time that a proxy has to put things away before its memory is read.
+	// idleSettle is the time a proxy gets to release memory before its memory is read.
 	idleSettle = 2 * time.Second
 )
 
-// idleStage starts each proxy anew for each run: memory that was used once may never come back.
+// idleStage starts a new proxy for each run: memory that was used once may never be given back.
 type idleStage struct{ *environment }
 
 func (s idleStage) close() error { return nil }
@@ -61,7 +61,8 @@ func (s idleStage) measure(ctx context.Context, entrant, _ string) (_ values, er
 	}, nil
 }
 
-// openIdle opens connections, each of which has been answered once. Those opened are returned even with an error.
+// openIdle opens connections and makes one request on each. It returns the connections it has opened even with an
+// error.
 func openIdle(ctx context.Context, address string) ([]net.Conn, error) {
 	var (
 		mu       sync.Mutex
@@ -89,7 +90,7 @@ func openIdle(ctx context.Context, address string) ([]net.Conn, error) {
 	return opened, problems
 }
 
-// askOnce opens a connection and has one request answered on it.
+// askOnce opens a connection and makes one request on it.
 func askOnce(ctx context.Context, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "tcp", address)
@@ -115,9 +116,9 @@ func idleRow(chosen *plan) *row {
 	return &row{
 		name:  "idle",
 		title: "Idle connections",
-		how: fmt.Sprintf("Each run starts the proxy anew and opens %d connections to it, %d at a time, each with one request; the resident memory "+
-			"is read %s after the last answer. Of it own is what is not pages of the program's file, which the machine needs once, or of "+
-			"others. The last figure is the growth of all since before, divided by the connections.",
+		how: fmt.Sprintf("Each run starts a new proxy and opens %d connections to it, %d at a time, each with one request; the resident memory "+
+			"is read %s after the last answer. \"own\" leaves out pages of the program's file, which the machine needs only once, and shared "+
+			"pages. The last figure is the growth of all memory since before the connections, divided by their number.",
 			idleConnections, idleOpeners, idleSettle),
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{fmt.Sprintf("%d idle", idleConnections)},

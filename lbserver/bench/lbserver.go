@@ -15,7 +15,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// balancer is a running lbserver, configured by its API, as Terraform would.
+// balancer is a running lbserver that is configured by its API, as Terraform would do it.
 type balancer struct {
 	process        *daemon.Process
 	api            *client.Client
@@ -23,7 +23,7 @@ type balancer struct {
 	loadBalancerID string
 }
 
-// startLBServer starts the lbserver of the plan, or another build of it when name is its path.
+// startLBServer starts the lbserver of the plan, or another build of it if name is a path.
 func (e *environment) startLBServer(ctx context.Context, name, directory string, arguments ...string) (_ *balancer, err error) {
 	ports, err := daemon.FreePorts(ctx, 2)
 	if err != nil {
@@ -77,15 +77,15 @@ func (e *environment) startLBServer(ctx context.Context, name, directory string,
 	return made, nil
 }
 
-// site is a listener with what is behind it.
+// site is a listener and the chain behind it.
 type site struct {
 	name    string
 	port    int // 0 for no listener
 	servers []netip.AddrPort
-	checked bool // by HTTP health checks of the default pace
+	checked bool // by HTTP health checks at the default interval
 }
 
-// site builds the chain, and returns the id of its server group. Sessions persist.
+// site creates the chain, and returns the id of its server group. Sessions persist.
 func (b *balancer) site(ctx context.Context, of site) (group string, err error) {
 	group, err = b.api.CreateServerGroup(ctx, lbapi.CreateServerGroup{
 		Name: &of.name, LoadBalancerID: &b.loadBalancerID, Type: new(lbapi.GroupOfAddresses),

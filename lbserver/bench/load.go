@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// loadThreads is how many threads wrk uses: an even number, as every second one brings cookies.
+// loadThreads is how many threads wrk uses: an even number, as every second one sends cookies.
 const loadThreads = 2
 
-// webLoad is what wrk is to send.
+// webLoad is the load that wrk sends.
 type webLoad struct {
 	connections int
 	method      string
@@ -34,10 +34,10 @@ type load struct {
 	BadStatuses  int64 `json:"bad_statuses"`
 }
 
-// rate is in requests per second.
+// rate returns requests per second.
 func (l load) rate() float64 { return float64(l.Requests) / (float64(l.Duration) / 1e6) }
 
-// runLoad has wrk send requests for a while. A run with any error or with no request is no measurement.
+// runLoad makes wrk send requests for the given duration. A run with any error, or with no request, is no measurement.
 func (e *environment) runLoad(ctx context.Context, to *proxy, of webLoad, duration time.Duration) (load, error) {
 	script, err := e.loadScript()
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *environment) runLoad(ctx context.Context, to *proxy, of webLoad, durati
 	return seen, nil
 }
 
-// loadScript writes wrk's script down where it is not yet.
+// loadScript writes wrk's script to a file, unless it exists.
 func (e *environment) loadScript() (string, error) {
 	path := filepath.Join(e.directory, "load.lua")
 	if _, err := os.Stat(path); err == nil {

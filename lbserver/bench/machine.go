@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// programs says which versions are compared.
+// programs lists the versions of the programs compared.
 func programs(ctx context.Context, chosen *plan) string {
 	return strings.Join([]string{
 		versionOf(ctx, chosen.lbserver, "--version"), versionOf(ctx, "haproxy", "-v"), versionOf(ctx, "nginx", "-v"),
@@ -17,7 +17,7 @@ func programs(ctx context.Context, chosen *plan) string {
 	}, "; ")
 }
 
-// versionOf is the first line of what a program says of its version, wherever it says it.
+// versionOf returns the first line that a program prints about its version, on whichever output.
 func versionOf(ctx context.Context, program, flag string) string {
 	out, err := exec.CommandContext(ctx, program, flag).CombinedOutput()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
@@ -27,7 +27,7 @@ func versionOf(ctx context.Context, program, flag string) string {
 	return strings.TrimSpace(line)
 }
 
-// machine says on what the figures are made, and how busy it is before: a benchmark needs a quiet one.
+// machine describes the machine and how busy it is before the benchmark, which needs a quiet one.
 func machine() string {
 	model := "processor unknown"
 	for line := range strings.Lines(read("/proc/cpuinfo")) {
@@ -41,7 +41,7 @@ func machine() string {
 	return fmt.Sprintf("%d × %s, Linux %s, load average %s before the start", runtime.NumCPU(), model, kernel, busy)
 }
 
-// read is a file's text, or "unknown": what it is for is worth no failure.
+// read returns a file's text, or "unknown": what it is used for is not worth failing.
 func read(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command bench measures lbserver against HAProxy and nginx on loopback, in alternating rounds, and holds the figures
-// against their bars. `make bench` runs it; it needs Linux, wrk, haproxy and nginx.
+// Command bench measures lbserver against HAProxy and nginx on loopback, in alternating rounds, and compares the
+// figures with their bars. `make bench` runs it; it needs Linux, wrk, haproxy and nginx.
 package main
 
 import (
@@ -82,7 +82,7 @@ func readFlags(arguments []string) (*plan, error) {
 	for text := range strings.SplitSeq(*connections, ",") {
 		count, err := strconv.Atoi(text)
 		if err != nil || count < loadThreads || count%loadThreads != 0 {
-			return nil, fmt.Errorf("-connections: %q is no even number", text)
+			return nil, fmt.Errorf("-connections: %q is not an even number", text)
 		}
 		chosen.connections = append(chosen.connections, count)
 	}

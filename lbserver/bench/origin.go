@@ -18,7 +18,7 @@ import (
 // serverHeader is the response header in which the origin says on which port it was asked.
 const serverHeader = "X-Server"
 
-// nginxServers answer small bodies from memory, and /large with a file of 1 MiB.
+// nginxServers serve small bodies from memory, and a file of 1 MiB at /large.
 type nginxServers struct {
 	process   *daemon.Process
 	listening []int
@@ -27,7 +27,7 @@ type nginxServers struct {
 func (n *nginxServers) ports() []int { return n.listening }
 func (n *nginxServers) close() error { return n.process.Stop(stopPatience) }
 
-// startServers starts nginx as origin, on 127.0.0.1 if it is not told of other hosts.
+// startServers starts nginx as origin, on hosts or on 127.0.0.1.
 func (e *environment) startServers(ctx context.Context, directory string, hosts ...string) (_ *nginxServers, err error) {
 	ports, err := daemon.FreePorts(ctx, serverCount)
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *environment) startServers(ctx context.Context, directory string, hosts 
 	return servers, nil
 }
 
-// drainingServers read what they are sent to its end before they answer, which nginx does not without writing it down.
+// drainingServers read a request to its end before they answer. nginx would write the body to a file for that.
 type drainingServers struct {
 	servers   []*http.Server
 	ended     []chan error
@@ -95,7 +95,7 @@ func startDrainingServers(ctx context.Context) (_ *drainingServers, err error) {
 				return
 			}
 			answer.Header().Set(serverHeader, fmt.Sprint(port))
-			_, _ = io.WriteString(answer, "ok") // the client sees what it got
+			_, _ = io.WriteString(answer, "ok") // the client checks what it received
 		})}
 		ended := make(chan error, 1)
 		go func() { ended <- server.Serve(listener) }()
@@ -115,7 +115,7 @@ func (d *drainingServers) close() error {
 	return errors.Join(problems...)
 }
 
-// loopback are ports of 127.0.0.1.
+// loopback returns the addresses of ports on 127.0.0.1.
 func loopback(ports []int) []netip.AddrPort {
 	addresses := make([]netip.AddrPort, len(ports))
 	for i, port := range ports {

@@ -13,7 +13,7 @@ const (
 	pacedConnections = 64
 )
 
-// arrivals are requests that come when they come, whether or not earlier ones have been answered.
+// arrivals are requests sent at random times, whether or not earlier ones have been answered.
 type arrivals struct {
 	address     netip.AddrPort
 	requests    [][]byte // taken in turn
@@ -22,11 +22,11 @@ type arrivals struct {
 	duration    time.Duration
 }
 
-// latencies are the times from the moment at which each request was due to the end of its answer, in ascending order. A
-// request that has to wait for a connection waits on the clock: that is what corrects for coordinated omission.
+// latencies are the times from when each request was due to the end of its answer, in ascending order. The time that a
+// request waits for a connection counts: that corrects for coordinated omission.
 type latencies []time.Duration
 
-// percentile is in milliseconds.
+// percentile returns a latency in milliseconds.
 func (l latencies) percentile(percent float64) float64 {
 	if len(l) == 0 {
 		return 0
@@ -35,7 +35,7 @@ func (l latencies) percentile(percent float64) float64 {
 	return float64(l[min(index, len(l)-1)].Nanoseconds()) / 1e6
 }
 
-// pacedStage puts arrivals to the proxies of an arena.
+// pacedStage sends arrivals to the proxies of an arena.
 type pacedStage struct{ *arena }
 
 func (s *pacedStage) measure(ctx context.Context, entrant, _ string) (values, error) {
@@ -43,7 +43,7 @@ func (s *pacedStage) measure(ctx context.Context, entrant, _ string) (values, er
 	return proxy.paced(ctx, s.plan.duration())
 }
 
-// paced puts pacedRate to a proxy, with a second to warm up.
+// paced sends pacedRate requests a second to a proxy, after a second of warm-up.
 func (p *proxy) paced(ctx context.Context, duration time.Duration) (values, error) {
 	coming := arrivals{address: p.address, requests: p.requests(), connections: pacedConnections, rate: pacedRate, duration: warmUp}
 	if _, err := coming.run(ctx); err != nil {
@@ -70,7 +70,7 @@ func (p *proxy) paced(ctx context.Context, duration time.Duration) (values, erro
 	return run, nil
 }
 
-// requests are what a client without a cookie sends, and, in turn with it, those with one.
+// requests returns the requests to send in turn: those with a cookie alternate with one without.
 func (p *proxy) requests() [][]byte {
 	plain := "GET / HTTP/1.1\r\nHost: " + p.address.String() + "\r\n"
 	if len(p.cookies) == 0 {
@@ -92,9 +92,9 @@ func pacedRow(chosen *plan) *row {
 		name:  "paced",
 		title: "A fixed rate",
 		how: fmt.Sprintf("%d requests/s on average over %d kept connections, the gaps between them distributed exponentially and the same in "+
-			"every run, half with cookie. Latency counts from the moment at which a request was due, so a proxy that stalls is charged for "+
-			"those that it kept from being sent. `direct` is the same load to the servers without a proxy: what load, servers and "+
-			"kernel take for themselves.", pacedRate, pacedConnections),
+			"every run, half with cookie. Latency counts from when a request was due, so a proxy that stalls is charged for the requests that it "+
+			"prevented from being sent. `direct` is the same load to the servers without a proxy: the share of load, servers and "+
+			"kernel.", pacedRate, pacedConnections),
 		entrants: entrants,
 		loads:    []string{fmt.Sprintf("%d/s", pacedRate)},
 		metrics:  []metric{latencyMedian, latencyP99, latencyMost, cpuPerRequest},

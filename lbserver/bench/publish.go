@@ -12,7 +12,7 @@ import (
 //go:embed results.md.tmpl
 var resultsTemplate string
 
-// report is what becomes of a benchmark.
+// report is the outcome of a benchmark.
 type report struct {
 	plan              *plan
 	machine, programs string
@@ -23,7 +23,7 @@ func verdictHead() []string {
 	return []string{"work", "figure", "median (lowest–highest)", "bar", ""}
 }
 
-// plain is a section for the screen.
+// plain returns a section as text for a terminal.
 func (s section) plain() string {
 	text := "\n" + s.row.title + ", medians\n\n" + plain(s.medians())
 	if ratios := s.ratios(); ratios != nil {

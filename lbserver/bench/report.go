@@ -15,7 +15,7 @@ type sample struct {
 	values  values
 }
 
-// median of no values is 0.
+// median returns the median of values, 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -42,7 +42,7 @@ func (r results) pick(entrant, load string, of metric) map[int]float64 {
 	return found
 }
 
-// spread is a median with the lowest and the highest value. Known is false where there are no values.
+// spread is a median with the lowest and the highest value. known is false if there are no values.
 type spread struct {
 	middle, low, high float64
 	known             bool
@@ -62,7 +62,7 @@ func (s spread) String() string {
 	return fmt.Sprintf("%s (%s–%s)", number(s.middle), number(s.low), number(s.high))
 }
 
-// of is an entrant's metric, over all rounds.
+// of returns an entrant's metric over all rounds.
 func (r results) of(entrant, load string, of metric) spread {
 	var all []float64
 	for _, value := range r.pick(entrant, load, of) {
@@ -71,7 +71,8 @@ func (r results) of(entrant, load string, of metric) spread {
 	return spreadOf(all)
 }
 
-// ratio is an entrant's value divided by a peer's in the same round: what slows the whole machine for a while slows both.
+// ratio returns an entrant's value divided by a peer's in the same round: what slows the whole machine for a while
+// slows both.
 func (r results) ratio(entrant, peer, load string, of metric) spread {
 	peers := r.pick(peer, load, of)
 	var ratios []float64
@@ -89,7 +90,7 @@ type section struct {
 	measured results
 }
 
-// medians has a line for each load and entrant.
+// medians returns a line for each load and entrant.
 func (s section) medians() [][]string {
 	lines := [][]string{{"load", "of"}}
 	for _, metric := range s.row.metrics {
@@ -111,7 +112,7 @@ func (s section) medians() [][]string {
 	return lines
 }
 
-// ratios has a line for each load and peer of the first entrant; none where it has no peers.
+// ratios returns a line for each load and peer of the first entrant, or nil if there are no peers.
 func (s section) ratios() [][]string {
 	if len(s.row.entrants) < 2 {
 		return nil
@@ -133,7 +134,7 @@ func (s section) ratios() [][]string {
 	return lines
 }
 
-// verdicts has a line for each bar and load: what was measured, and whether it is enough.
+// verdicts returns a line for each bar and load: what was measured, and whether it meets the bar.
 func (s section) verdicts() [][]string {
 	var lines [][]string
 	for _, bar := range s.row.bars {
@@ -159,7 +160,7 @@ func (s section) verdicts() [][]string {
 	return lines
 }
 
-// number shows three digits that count, and whole numbers from 100.
+// number formats a value with three significant digits, or as a whole number from 100.
 func number(value float64) string {
 	switch {
 	case value >= 100:
@@ -173,7 +174,7 @@ func number(value float64) string {
 	}
 }
 
-// plain lays lines out for a screen.
+// plain formats lines as a table for a terminal.
 func plain(lines [][]string) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
@@ -184,7 +185,7 @@ func plain(lines [][]string) string {
 	return text.String()
 }
 
-// markdown lays lines out as a table, the first columns to the left and numbers to the right.
+// markdown formats lines as a Markdown table. The first left columns are aligned to the left, the rest to the right.
 func markdown(lines [][]string, left int) string {
 	var text strings.Builder
 	for i, cells := range lines {

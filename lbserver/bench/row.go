@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// metric is a figure that a run gives, as "title, unit".
+// metric names a figure that a run gives, as "title, unit".
 type metric string
 
 const (
@@ -36,48 +36,47 @@ func (m metric) title() string {
 	return title
 }
 
-// values are what one run gives.
+// values are the figures of one run.
 type values map[metric]float64
 
-// row is one line of the table of bars: what is measured, between whom, and what it must come to.
+// row is one row of the table of bars: what is measured, for which programs, and which bars it must meet.
 type row struct {
 	name     string // for -rows
 	title    string
 	how      string   // for the report: how the figures are made, and what limits them
-	entrants []string // the first is what the bars judge
+	entrants []string // the bars apply to the first
 	loads    []string
 	metrics  []metric
 	bars     []bar
-	rounds   int // 0 for as many as the plan says
+	rounds   int // 0: the plan's number
 	begin    func(ctx context.Context, in *environment, entrants []string) (stage, error)
 }
 
-// bar is a limit: of the metric itself, or, with a peer, of the metric divided by the peer's of the same round.
+// bar is a limit: of the metric itself, or, with a peer, of the metric divided by the peer's in the same round.
 type bar struct {
 	metric metric
 	peer   string
 	limit  float64
-	load   string // empty for every load of the row
+	load   string // empty: every load of the row
 }
 
-// stage is what stands while a row is measured.
+// stage is what runs while a row is measured.
 type stage interface {
-	// measure makes one run. Values that a run does not have are left out.
+	// measure makes one run. It leaves out values that the run does not have.
 	measure(ctx context.Context, entrant, load string) (values, error)
 	close() error
 }
 
-// environment is where rows are measured.
+// environment is what all rows share.
 type environment struct {
 	plan      *plan
 	directory string
 }
 
-// subdirectory makes a directory of its own for a stage.
+// subdirectory makes a new directory for a stage.
 func (e *environment) subdirectory() (string, error) { return os.MkdirTemp(e.directory, "stage-") }
 
-// measure runs a row's rounds. Each starts with another entrant, so that none always runs on a machine that the same
-// neighbour has warmed.
+// measure runs a row's rounds. Each round starts with another entrant, so that no entrant always follows the same one.
 func (e *environment) measure(ctx context.Context, row *row) (measured results, err error) {
 	started := time.Now()
 	stage, err := row.begin(ctx, e, row.entrants)
@@ -106,7 +105,7 @@ func (e *environment) measure(ctx context.Context, row *row) (measured results, 
 	return measured, nil
 }
 
-// line is a run in one line.
+// line formats a run as one line.
 func line(metrics []metric, run values) string {
 	var text strings.Builder
 	for _, metric := range metrics {
@@ -117,14 +116,14 @@ func line(metrics []metric, run values) string {
 	return text.String()
 }
 
-// taking returns those of the planned proxies that a row can compare, other builds of lbserver among them.
+// taking returns those of the planned proxies that a row can compare, including other builds of lbserver.
 func taking(planned []string, able ...string) []string {
 	return slices.DeleteFunc(slices.Clone(planned), func(name string) bool {
 		return !slices.Contains(able, name) && !isPath(name)
 	})
 }
 
-// allRows are the rows in the order of the report. A row that has nobody left to measure is not in it.
+// allRows returns the rows in the order of the report. A row with no entrant left is left out.
 func allRows(chosen *plan) []*row {
 	rows := []*row{
 		cpuRow(chosen), pacedRow(chosen), downloadRow(chosen), uploadRow(chosen), connectRow(chosen), accessLogRow(),

@@ -19,11 +19,11 @@ const clockTick = 10 * time.Millisecond
 type usage struct {
 	cpu    time.Duration // user and system, all threads of all processes
 	memory int64         // bytes resident, summed over processes
-	own    int64         // of memory, what is not pages of files, such as the program's, nor shared
+	own    int64         // the part of memory that is neither pages of files, such as the program's, nor shared
 }
 
-// groupUsage sums the usage of all processes of a process group. A proxy is started as a group of its own, so its workers
-// are in it and nothing else is.
+// groupUsage sums the usage of all processes of a process group. A proxy is started in its own group, so the group
+// consists of its processes.
 func groupUsage(proc string, group int) (usage, error) {
 	entries, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {
@@ -34,7 +34,7 @@ func groupUsage(proc string, group int) (usage, error) {
 	for _, entry := range entries {
 		text, err := os.ReadFile(filepath.Join(entry, "stat"))
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-			continue // ended meanwhile
+			continue // ended since the listing
 		}
 		if err != nil {
 			return usage{}, err
@@ -65,8 +65,9 @@ func groupUsage(proc string, group int) (usage, error) {
 	return total, nil
 }
 
-// parseStat reads the fields of /proc/PID/stat, numbered as in proc(5): 5 process group, 14 utime, 15 stime, 24 resident
-// pages. The name, field 2, may hold spaces and parentheses; the fields behind it start after the last one.
+// parseStat reads the fields of /proc/PID/stat, numbered as in proc(5): 5 process group, 14 utime, 15 stime, 24
+// resident pages. The name, field 2, may contain spaces and parentheses; the fields after it start after the last
+// parenthesis.
 func parseStat(text []byte) (usage, int, error) {
 	end := bytes.LastIndexByte(text, ')')
 	fields := bytes.Fields(text[end+1:])

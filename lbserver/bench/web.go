@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// webStage has wrk put loads to the proxies of an arena.
+// webStage makes wrk send loads to the proxies of an arena.
 type webStage struct {
 	*arena
 	loads map[string]webLoad
@@ -32,7 +32,7 @@ func (s *webStage) measure(ctx context.Context, entrant, load string) (values, e
 	perRequest := float64((after.cpu - before.cpu).Nanoseconds()) / 1e3 / float64(seen.Requests)
 	return values{
 		cpuPerRequest: perRequest,
-		cpuPerMiB:     perRequest, // in the rows that have it, a request carries 1 MiB
+		cpuPerMiB:     perRequest, // for rows whose requests carry 1 MiB
 		requestRate:   seen.rate(),
 		latencyMedian: float64(seen.Median) / 1e3,
 		latencyP99:    float64(seen.P99) / 1e3,
@@ -40,7 +40,7 @@ func (s *webStage) measure(ctx context.Context, entrant, load string) (values, e
 	}, nil
 }
 
-// onNginx begins a row in front of nginx.
+// onNginx returns a function that begins a row with nginx as origin.
 func onNginx(loads map[string]webLoad) func(context.Context, *environment, []string) (stage, error) {
 	return func(ctx context.Context, in *environment, entrants []string) (stage, error) {
 		arena, err := in.newArena(ctx, entrants...)
@@ -51,7 +51,7 @@ func onNginx(loads map[string]webLoad) func(context.Context, *environment, []str
 	}
 }
 
-// small are the loads of small bodies over kept connections, with their names in order.
+// small returns the loads of small bodies over kept connections, with their names in order.
 func small(connections ...int) (names []string, loads map[string]webLoad) {
 	loads = map[string]webLoad{}
 	for _, count := range connections {
@@ -73,7 +73,7 @@ func cpuRow(chosen *plan) *row {
 	return &row{
 		name:     "cpu",
 		title:    "Small requests",
-		how:      "`GET /`, 128-byte responses, as fast as they come: one second to warm up, then the measurement.",
+		how:      "`GET /`, 128-byte responses, as fast as possible: one second to warm up, then the measurement.",
 		entrants: taking(chosen.proxies, knownProxies()...),
 		loads:    names,
 		metrics:  []metric{cpuPerRequest, requestRate, latencyMedian, latencyP99, memory},
@@ -102,8 +102,8 @@ func uploadRow(chosen *plan) *row {
 	return &row{
 		name:  "upload",
 		title: "Uploads of 1 MiB",
-		how: "The servers behind are Go's net/http, which reads every body to its end and answers then; nginx would answer first, " +
-			"or write the body to a file. 16 connections.",
+		how: "The servers are Go's net/http, which reads every body to its end before it answers; nginx would answer first, or write the " +
+			"body to a file. 16 connections.",
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{bulkConnections},
 		metrics:  []metric{cpuPerMiB, requestRate, latencyP99, memory},
@@ -131,8 +131,8 @@ func connectRow(chosen *plan) *row {
 	return &row{
 		name:  "connect",
 		title: "A new connection for each request",
-		how: "64 clients, each of which connects, asks with `Connection: close`, reads the answer and begins anew. The proxies keep " +
-			"their connections to the servers.",
+		how: "64 clients, each of which connects, sends a request with `Connection: close`, reads the answer and starts again. The proxies " +
+			"keep their connections to the servers.",
 		entrants: taking(chosen.proxies, "lbserver", "haproxy"),
 		loads:    []string{load},
 		metrics:  []metric{cpuPerRequest, requestRate, latencyMedian, latencyP99, memory},

@@ -1,4 +1,5 @@
-// Package conformance_test puts clients that people use to an lbserver, which it runs as a user of the package would.
+// Package conformance_test tests lbserver with clients that people use: curl, Node.js, Python, Java and Chromium. Each
+// test runs an lbserver through the public package, in front of sample servers.
 package conformance_test
 
 import (
@@ -29,12 +30,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long anything may take that should take seconds at most.
 const patience = 60 * time.Second
 
-// client programs by the Debian package that has them.
+// packages maps client programs to the Debian packages that contain them.
 var packages = map[string]string{
 	"curl": "curl", "node": "nodejs", "python3": "python3", "java": "openjdk-17-jdk-headless", "chromium": "chromium",
 }
 
-// program finds a client. In CI its absence is a failure, elsewhere it is told loudly.
+// program finds a client. If it is missing, the test fails in CI and is skipped elsewhere.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -49,7 +50,7 @@ func program(t *testing.T, name string) string {
 	return ""
 }
 
-// run has a client do something and returns what it printed.
+// run runs a client and returns what it printed.
 func run(t *testing.T, path string, arguments ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -63,7 +64,7 @@ func run(t *testing.T, path string, arguments ...string) string {
 	return output.String()
 }
 
-// script has an interpreter run one of testdata's programs, and fails with what it has to say unless that is "ok".
+// script runs one of testdata's programs in an interpreter, and fails with its output unless that is "ok".
 func script(t *testing.T, path, file string, arguments ...string) {
 	t.Helper()
 	if got := run(t, path, append([]string{filepath.Join("testdata", file)}, arguments...)...); strings.TrimSpace(got) != "ok" {
@@ -108,7 +109,7 @@ func newSite(t *testing.T, persistenceTimeout int) site {
 	return s
 }
 
-// build makes the chain from a listener to the sample servers by the API.
+// build creates the chain from a listener to the sample servers with the API.
 func build(t *testing.T, api *client.Client, persistenceTimeout int) site {
 	t.Helper()
 	ctx := t.Context()
@@ -138,11 +139,11 @@ func build(t *testing.T, api *client.Client, persistenceTimeout int) site {
 
 func sample(t *testing.T, name string) lbapi.RegisterServer {
 	t.Helper()
-	server, err := sampleserver.Start(context.Background(), name, "127.0.0.1:0") // ended below, after the proxy
+	server, err := sampleserver.Start(context.Background(), name, "127.0.0.1:0") // closed below, after the proxy
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = server.Close() }) // nothing is left to lose
+	t.Cleanup(func() { _ = server.Close() }) // the proxy has ended
 	address := netip.MustParseAddrPort(server.Address())
 	return lbapi.RegisterServer{
 		Type: new(lbapi.ServerAddress), Address: new(address.Addr().String()), Port: new(int(address.Port())), Weight: new(10),
@@ -205,7 +206,7 @@ func TestPython(t *testing.T) { script(t, program(t, "python3"), "client.py", ne
 
 func TestJava(t *testing.T) { script(t, program(t, "java"), "Client.java", newSite(t, 0).url) }
 
-// chromium asks a site for a page with a profile, as a browser that was just started.
+// chromium opens a site with a profile, as a browser that was just started.
 func chromium(t *testing.T, path, profile, url string) string {
 	t.Helper()
 	page := run(t, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server",
@@ -217,9 +218,9 @@ func chromium(t *testing.T, path, profile, url string) string {
 	return page
 }
 
-// TestChromiumKeepsTheCookieAsLongAsItShould starts a browser twice with the same profile: a session cookie is gone then, one
-// with Max-Age is not. Whether a request carried our cookie shows in whether its answer is bound to the same server: the
-// servers take turns otherwise, so many restarts on one server mean a cookie.
+// TestChromiumKeepsTheCookieAsLongAsItShould starts a browser twice with the same profile: then a session cookie is
+// gone, one with Max-Age is not. Whether a request carried our cookie shows in whether the same server answers it:
+// without a cookie the servers take turns, so many restarts on one server mean a cookie.
 func TestChromiumKeepsTheCookieAsLongAsItShould(t *testing.T) {
 	path := program(t, "chromium")
 	const starts = 4

@@ -1,4 +1,4 @@
-// Package lbservertest gives tests a load balancer of their own, with its control API and its traffic:
+// Package lbservertest starts a load balancer for a test, with its control API and its traffic:
 //
 //	func TestMyModule(t *testing.T) {
 //		lb := lbservertest.Start(t)
@@ -9,7 +9,7 @@
 //		…
 //	}
 //
-// The provider needs no settings in the configuration then. Everything stays on loopback and ends with the test.
+// The provider then needs no settings in the configuration. Everything stays on loopback and ends with the test.
 package lbservertest
 
 import (
@@ -24,22 +24,23 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver"
 )
 
-// CheckSpeedup is how many times faster health checks are than configured: the shortest interval, 5 s, is one of 50 ms.
+// CheckSpeedup is how many times faster health checks run than configured: the shortest interval, 5 s, becomes 50 ms.
 const CheckSpeedup = 100
 
-// LoadBalancer is a running lbserver of one test.
+// LoadBalancer is the lbserver of one test.
 type LoadBalancer struct {
 	*lbserver.Server
-	// Endpoint is the URL of the control API, and Region what it answers for: the provider's settings of these names.
+	// Endpoint is the URL of the control API, and Region the region it answers for: the provider's settings of these
+	// names.
 	Endpoint, Region string
-	// VIP is the address of the load balancer that is there from the start, on which no other test listens.
+	// VIP is the address of the load balancer that exists from the start. No other test listens on it.
 	VIP netip.Addr
 
 	tb testing.TB
 }
 
-// Start runs an lbserver until the test ends, on free ports and with its data in a directory of the test. The changes are
-// made to its configuration before that.
+// Start runs an lbserver until the test ends, on free ports and with its data in a directory of the test. It applies
+// the changes to the configuration before it starts.
 func Start(tb testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
 	tb.Helper()
 	config := lbserver.DefaultConfig()
@@ -71,7 +72,7 @@ func Start(tb testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
 	return &LoadBalancer{Server: server, Endpoint: scheme + server.APIAddress(), Region: config.Region, VIP: config.VIP, tb: tb}
 }
 
-// Environment is the provider's settings as environment variables, for a Terraform that the test runs.
+// Environment returns the provider's settings as environment variables, for a Terraform that the test runs.
 func (l *LoadBalancer) Environment() []string {
 	accessKey, secretKey := l.Credentials()
 	return []string{
@@ -79,23 +80,23 @@ func (l *LoadBalancer) Environment() []string {
 	}
 }
 
-// URL is where an HTTP listener on a port of the VIP answers.
+// URL returns the address of an HTTP listener on a port of the VIP.
 func (l *LoadBalancer) URL(port int) string {
 	return "http://" + net.JoinHostPort(l.VIP.String(), strconv.Itoa(port)) + "/"
 }
 
-// FreePort is a port of the VIP on which a listener can be made.
+// FreePort returns a port of the VIP on which a listener can be made.
 func (l *LoadBalancer) FreePort() int {
 	l.tb.Helper()
 	return freePort(l.tb, l.VIP)
 }
 
-// freeAddress is a loopback address that nothing listens on, or 127.0.0.1 where the system has no other. Ports on it are
-// nobody's but the test's: connections that go out take theirs on 127.0.0.1.
+// freeAddress returns a loopback address that nothing listens on, or 127.0.0.1 if the system has no other. No other
+// program takes a port on it: outgoing connections take theirs on 127.0.0.1.
 func freeAddress(tb testing.TB) netip.Addr {
 	tb.Helper()
 	first := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	// The kernel's choice of a port tells tests, and processes of tests, apart.
+	// A port chosen by the kernel differs between tests, and between test processes that run at the same time.
 	port := freePort(tb, first)
 	own := netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)})
 	var config net.ListenConfig

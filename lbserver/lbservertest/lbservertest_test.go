@@ -43,8 +43,8 @@ resource "alb_listener" "web" {
 }
 `
 
-// This is how the test of a module looks: Terraform applies it to a load balancer of the test's own, and traffic tells
-// whether it does what it should.
+// The test is an example of a module's test: Terraform applies the module to the test's own load balancer, and traffic
+// shows whether it works.
 func TestAModuleIsAppliedAndItsTrafficFlows(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	defer server.Close()
@@ -89,7 +89,7 @@ func TestTheConfigurationCanBeChanged(t *testing.T) {
 	}
 }
 
-// terraformPath is the Terraform that the other tests of this module run too.
+// terraformPath returns the Terraform that the other tests of this repository use.
 func terraformPath(t *testing.T) string {
 	t.Helper()
 	if named := os.Getenv("TF_ACC_TERRAFORM_PATH"); named != "" {
@@ -105,7 +105,7 @@ func terraformPath(t *testing.T) string {
 	return found
 }
 
-// provider builds the provider and returns the settings by which Terraform finds it.
+// provider builds the provider and returns the settings with which Terraform finds it.
 func provider(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,4 +1,5 @@
-// Package packaging_test holds what lbserver is packaged with against what lbserver knows.
+// Package packaging_test checks the files that lbserver is packaged with (systemd unit, environment file, container
+// file) against lbserver itself.
 package packaging_test
 
 import (
@@ -43,7 +44,7 @@ func TestEverySettingOfThePackagesIsOneOfLbserver(t *testing.T) {
 	}
 }
 
-// systemd reads a value as it stands: a comment behind it would be part of it.
+// systemd reads a value literally: a comment after it would become part of it.
 func TestEveryLineOfTheEnvironmentFileIsASettingOrAComment(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("lbserver.env")
@@ -59,7 +60,7 @@ func TestEveryLineOfTheEnvironmentFileIsASettingOrAComment(t *testing.T) {
 	}
 }
 
-// What the container's build is given is enough to build with.
+// The files that the container's build copies are enough to build with.
 func TestTheContainerFileCopiesWhatItsBuildNeeds(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("Containerfile")

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// depot is a server for what a sample server is too small for: it gives, and takes, bodies of any length.
+// depot is a server that sends, and receives, bodies of any length, which a sample server can't.
 //
 //	GET /           "ok"
 //	GET /give?n=    n bytes
-//	POST /take      the number of bytes that came
+//	POST /take      the number of bytes received
 type depot struct {
 	address string
 	http    *http.Server
 	served  chan error
-	piece   [pieceLength]byte // what is given, again and again; read only
+	piece   [pieceLength]byte // sent again and again; read-only
 }
 
 func openDepot(ctx context.Context) (*depot, error) {
@@ -31,18 +31,18 @@ func openDepot(ctx context.Context) (*depot, error) {
 	}
 	d := &depot{address: listener.Addr().String(), served: make(chan error, 1)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }) // a client that left
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }) // the client may have left
 	mux.HandleFunc("GET /give", d.give)
 	mux.HandleFunc("POST /take", func(w http.ResponseWriter, r *http.Request) {
-		count, _ := io.Copy(io.Discard, r.Body) // what came is what counts
-		_, _ = fmt.Fprint(w, count)             // as above
+		count, _ := io.Copy(io.Discard, r.Body) // the bytes received are what counts
+		_, _ = fmt.Fprint(w, count)             // the client may have left
 	})
 	d.http = &http.Server{Handler: mux, ReadHeaderTimeout: patience}
 	go func() { d.served <- d.http.Serve(listener) }()
 	return d, nil
 }
 
-// pieceLength is how much is written and read at once.
+// pieceLength is how many bytes are written or read at once.
 const pieceLength = 64 << 10
 
 func (d *depot) give(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +69,7 @@ func (d *depot) close() error {
 	return err
 }
 
-// watch measures small requests until ctx ends: how long each took.
+// watch makes small requests until ctx ends, and returns how long each took.
 func watch(ctx context.Context, url string) (took []time.Duration, err error) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -85,7 +85,7 @@ func watch(ctx context.Context, url string) (took []time.Duration, err error) {
 	return took, nil
 }
 
-// fetch gets a URL and drops what comes.
+// fetch gets a URL and discards the body.
 func fetch(ctx context.Context, client *http.Client, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/sampleserver"
 )
 
-// kind is a sort of client.
+// kind is a type of client.
 type kind struct {
 	name    string
 	count   int
 	cookies bool                                                                 // keeps cookies as a browser does
-	close   bool                                                                 // takes a new connection for each request
-	request func(ctx context.Context, url string) (*http.Request, string, error) // and the body that /echo must have got
+	close   bool                                                                 // opens a new connection for each request
+	request func(ctx context.Context, url string) (*http.Request, string, error) // and the body that /echo must have received
 }
 
 // kinds are the clients of the load.
@@ -80,7 +80,8 @@ func (l *load) report() string {
 		l.requests.Load(), l.changes.Load(), l.deaths.Load(), l.excused.Load(), l.failed.Load())
 }
 
-// run lets everything happen for a time. It fails where the scene does, not where requests do.
+// run makes all clients, changes and deaths happen for a time. It fails if the scene fails; failed requests are only
+// counted.
 func (l *load) run(ctx context.Context, duration time.Duration) error {
 	running, stop := context.WithTimeout(ctx, duration)
 	defer stop()
@@ -97,7 +98,7 @@ func (l *load) run(ctx context.Context, duration time.Duration) error {
 	return errors.Join(<-failures, <-failures, ctx.Err())
 }
 
-// every does something again and again until the context ends.
+// every calls act again and again until the context ends.
 func every(ctx context.Context, pause time.Duration, done *atomic.Int64, act func(context.Context, int) error) error {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
@@ -107,7 +108,7 @@ func every(ctx context.Context, pause time.Duration, done *atomic.Int64, act fun
 			return nil
 		case <-tick.C:
 		}
-		// What has begun is finished, so that the next run finds the scene whole.
+		// An act that has begun is completed, so that the next run finds the scene whole.
 		if err := act(context.WithoutCancel(ctx), number); err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (l *load) visit(ctx context.Context, kind kind) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: patience}
 	if kind.cookies {
-		client.Jar, _ = cookiejar.New(nil) // cannot fail without options
+		client.Jar, _ = cookiejar.New(nil) // it can't fail without options
 	}
 	for ctx.Err() == nil {
 		began := time.Now()

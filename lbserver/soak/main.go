@@ -1,6 +1,6 @@
 // Command soak runs one lbserver for a long time under mixed clients, while servers die and come back and its
-// configuration changes ten times a second. It fails when a request fails that need not have, or when lbserver does not
-// come back to the goroutines, descriptors and memory that it started with.
+// configuration changes ten times a second. It fails if a request fails without need, or if lbserver does not return to
+// the goroutines, descriptors and memory that it started with.
 package main
 
 import (
@@ -19,9 +19,11 @@ const (
 	changeInterval = 100 * time.Millisecond
 	// deathInterval is the time between the death of one server and the next.
 	deathInterval = 3 * time.Second
-	// warmUp is how long the clients run before the first measurement, so that pools and buffers have their usual size.
+	// warmUp is how long the clients run before the first measurement, so that pools and buffers reach their usual
+	// size.
 	warmUp = 3 * time.Second
-	// settle bounds the wait for what the load leaves behind to go; what pools of buffers hold goes with the second collection.
+	// settle bounds the wait until what the load leaves behind is released; buffers in pools go with the second garbage
+	// collection.
 	settle = 6 * time.Minute
 	// floodFor is how long large bodies flow.
 	floodFor = 20 * time.Second
@@ -50,11 +52,11 @@ func main() {
 type plan struct {
 	duration time.Duration
 	rest     time.Duration // before the first measurement
-	slack    usage         // what may be there afterwards that was not there before, however little there was
+	slack    usage         // the increase allowed in any case, however small the value before
 	then     func(*scene, context.Context, plan) error
 }
 
-// run is the whole soak, with what comes behind it.
+// run is the whole soak, and then p.then.
 func run(ctx context.Context, lbserver string, p plan) (err error) {
 	scene, err := newScene(ctx, lbserver)
 	if err != nil {
@@ -62,7 +64,8 @@ func run(ctx context.Context, lbserver string, p plan) (err error) {
 	}
 	defer func() { err = errors.Join(err, scene.close()) }()
 
-	// One round of the same load first: what a long run must come back to is a server that has worked, not one that has not.
+	// A short run of the same load comes first: the long run must return to the state of a server that has worked, not
+	// to that of one that has not.
 	if err := newLoad(scene).run(ctx, warmUp); err != nil {
 		return err
 	}
@@ -86,8 +89,8 @@ func run(ctx context.Context, lbserver string, p plan) (err error) {
 	return errors.Join(err, p.then(scene, ctx, p))
 }
 
-// strain puts what is too much to it: as many bodies as it can carry, and clients that never finish. Good clients are
-// measured beside them; no time is a failure, since this machine has to play all the others too.
+// strain puts more load on lbserver than it can take: as many bodies as it can carry, and clients that never finish. It
+// measures good clients at the same time, but no latency is a failure, since this machine runs all the other parts too.
 func (s *scene) strain(ctx context.Context, p plan) error {
 	before, err := s.least(ctx, p.rest)
 	if err != nil {

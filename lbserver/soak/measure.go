@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// usage is what lbserver holds while nobody wants anything of it.
+// usage is what lbserver holds while it is idle.
 type usage struct {
 	goroutines, descriptors, heap float64
 }
@@ -20,13 +20,13 @@ func (u usage) String() string {
 	return fmt.Sprintf("%.0f goroutines, %.0f descriptors, %.1f MiB of heap in use", u.goroutines, u.descriptors, u.heap/(1<<20))
 }
 
-// tolerance is how much more than before counts as the same.
+// tolerance is how much more than before counts as equal.
 const (
 	tolerance       = 1.05
 	measureInterval = time.Second
 )
 
-// above says what is more than it was before: by more than 5 %, and by more than slack.
+// above returns an error for each value that is higher than before, by more than 5 % and by more than slack.
 func (u usage) above(before, slack usage) error {
 	var failures []error
 	for _, each := range []struct {
@@ -54,8 +54,8 @@ func (s *scene) measureQuiet(ctx context.Context, rest time.Duration) (usage, er
 	return s.least(ctx, rest)
 }
 
-// least measures for a while, 10 s at most, and returns the least of each: health checks and the metrics themselves make
-// garbage, open connections and start goroutines, which come and go.
+// least measures repeatedly, for 10 s at most, and returns the lowest of each value: health checks and the metrics
+// themselves make garbage, open connections and start goroutines, which come and go.
 func (s *scene) least(ctx context.Context, while time.Duration) (least usage, err error) {
 	least, err = s.measure(ctx)
 	for deadline := time.Now().Add(min(while, 10*measureInterval)); err == nil && time.Now().Before(deadline); {
@@ -73,7 +73,7 @@ func (s *scene) least(ctx context.Context, while time.Duration) (least usage, er
 	return least, err
 }
 
-// waitQuiet measures until lbserver is back at what it was before.
+// waitQuiet measures until lbserver has returned to what it was before.
 func (s *scene) waitQuiet(ctx context.Context, before usage, p plan) (usage, error) {
 	deadline := time.Now().Add(settle)
 	for {
@@ -94,7 +94,7 @@ func (s *scene) measure(ctx context.Context) (usage, error) {
 	if err != nil {
 		return usage{}, fmt.Errorf("read the metrics: %w", err)
 	}
-	request.Header.Set("Accept-Encoding", "identity") // a compressor is a megabyte that would be measured
+	request.Header.Set("Accept-Encoding", "identity") // a compressor is a megabyte that would count
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return usage{}, fmt.Errorf("read the metrics: %w", err)

@@ -21,7 +21,7 @@ import (
 const (
 	serverCount = 5
 	patience    = 15 * time.Second
-	// checkSpeedup makes the check interval of 5 s 250 ms.
+	// checkSpeedup turns the check interval of 5 s into 250 ms.
 	checkSpeedup = 20
 )
 
@@ -98,7 +98,7 @@ func newScene(ctx context.Context, lbserver string) (_ *scene, err error) {
 	return s, s.openDepot(ctx)
 }
 
-// configure builds the chain, and waits until it answers.
+// configure creates the chain, and waits until it answers.
 func (s *scene) configure(ctx context.Context, port int) error {
 	loadBalancers, err := s.api.LoadBalancers(ctx)
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *scene) killAndRevive(ctx context.Context, number int) error {
 	index := number % serverCount
 	s.mu.Lock()
 	victim := s.servers[index]
-	s.died = time.Now().Add(patience) // whatever begins while it dies may be lost with it
+	s.died = time.Now().Add(patience) // requests that begin while it dies may be lost with it
 	s.mu.Unlock()
 	err := victim.Close()
 	s.mu.Lock()
@@ -214,7 +214,7 @@ func (s *scene) killAndRevive(ctx context.Context, number int) error {
 	return nil
 }
 
-// diedSince tells that a server was killed after a moment, so that it may have had a request that began then.
+// diedSince reports whether a server was killed after a moment, so that it may have had a request that began then.
 func (s *scene) diedSince(moment time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,21 +12,22 @@ import (
 )
 
 const (
-	// slowClients is how many connections are held by clients that stop in the middle of something.
+	// slowClients is how many connections are held by clients that stop in the middle.
 	slowClients = 10_000
-	// slowFor is how long they are watched: within the 10 s that lbserver leaves for a head.
+	// slowFor is how long they are watched: less than the 10 s that lbserver allows for a head.
 	slowFor = 5 * time.Second
-	// bytesOfSlow is what lbserver may hold for one of them on average: a third each holds a part of a head, a part of a body, and
-	// a large buffer of a body that it does not read.
+	// bytesOfSlow is what lbserver may hold for each on average: a third each of them hold a part of a head, a part of
+	// a body, and a large buffer of a body that the client does not read.
 	bytesOfSlow = 64 << 10
-	// bytesOfGone is what one may leave behind for good (measured: 890). The runtime keeps its record of a goroutine, 480 bytes, for
-	// another one and never gives back any, and an upload has had two; tables that have grown stay as they are.
+	// bytesOfGone is what each may leave behind for good (measured: 890). The runtime keeps its record of a goroutine,
+	// 480 bytes, for reuse and never releases it, and an upload has had two goroutines; tables that have grown keep
+	// their size.
 	bytesOfGone = 1 << 10
 	// spareDescriptors are for everything else that a process has open.
 	spareDescriptors = 1000
 )
 
-// crowd opens slow connections, and measures good clients beside them.
+// crowd opens slow connections, and measures good clients at the same time.
 func (s *scene) crowd(ctx context.Context, wanted int) error {
 	count, err := affordable(wanted)
 	if err != nil {
@@ -35,12 +36,12 @@ func (s *scene) crowd(ctx context.Context, wanted int) error {
 	if count < wanted {
 		fmt.Printf("ONLY %d SLOW CLIENTS INSTEAD OF %d: raise the limit of open files (ulimit -Hn)\n", count, wanted)
 	}
-	return s.beside(ctx, slowFor, fmt.Sprintf("beside %d slow clients", count), float64(count)*bytesOfSlow+heapSlack,
+	return s.measureDuring(ctx, slowFor, fmt.Sprintf("beside %d slow clients", count), float64(count)*bytesOfSlow+heapSlack,
 		func(ctx context.Context) (stop func(), err error) {
 			var open []net.Conn
 			stop = func() {
 				for _, each := range open {
-					_ = each.Close() // of no use any more
+					_ = each.Close() // closed only to release it
 				}
 			}
 			for i := range count {
@@ -55,8 +56,8 @@ func (s *scene) crowd(ctx context.Context, wanted int) error {
 		})
 }
 
-// affordable is how many slow clients the limit of open files allows: one descriptor each here and at lbserver, and for two of
-// three another one at both ends of the connection to the depot.
+// affordable returns how many slow clients the limit of open files allows: one descriptor each here and in lbserver,
+// and for two of three clients another one at both ends of the connection to the depot.
 func affordable(wanted int) (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A few seconds of what `make soak` does for ten minutes.
+// The test does for a few seconds what `make soak` does for ten minutes.
 func TestAShortSoakLosesNothing(t *testing.T) {
 	t.Parallel()
 	lbserver := filepath.Join(t.TempDir(), "lbserver")

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// bodies flow at the same time, as fast as they can, while others wait for small answers.
+	// bodies flow at the same time, as fast as they can, while other clients wait for small answers.
 	bodies = 75
-	// bytesOfBody is what lbserver may hold for a body: a large buffer each way, and what belongs to a connection.
+	// bytesOfBody is what lbserver may hold for a body: a large buffer each way, and the connection's state.
 	bytesOfBody = 2*64<<10 + 16<<10
-	// heapSlack is what the heap may grow by besides: the collector lets it double before it looks.
+	// heapSlack is how much more the heap may grow: the collector lets it double before it runs.
 	heapSlack = 16 << 20
 )
 
-// openDepot puts a depot behind a listener of its own.
+// openDepot starts a depot behind its own listener.
 func (s *scene) openDepot(ctx context.Context) error {
 	var err error
 	if s.depot, err = openDepot(ctx); err != nil {
@@ -66,9 +66,9 @@ func (s *scene) openDepot(ctx context.Context) error {
 	return s.process.WaitReady(starting, daemon.Answers(s.depotURL))
 }
 
-// flood lets bodies flow for a time, and tells how long small requests took beside them.
+// flood lets bodies flow for a time, and reports how long small requests took meanwhile.
 func (s *scene) flood(ctx context.Context, duration time.Duration) error {
-	return s.beside(ctx, duration, fmt.Sprintf("beside %d fast bodies", bodies), bodies*bytesOfBody+heapSlack,
+	return s.measureDuring(ctx, duration, fmt.Sprintf("beside %d fast bodies", bodies), bodies*bytesOfBody+heapSlack,
 		func(ctx context.Context) (stop func(), err error) {
 			flowing, cancel := context.WithCancel(ctx)
 			transport := &http.Transport{DisableKeepAlives: true}
@@ -77,7 +77,7 @@ func (s *scene) flood(ctx context.Context, duration time.Duration) error {
 			for range bodies {
 				readers.Go(func() {
 					for flowing.Err() == nil {
-						_ = fetch(flowing, client, s.depotURL+"/give?n=1000000000") // it ends by cancel
+						_ = fetch(flowing, client, s.depotURL+"/give?n=1000000000") // cancel ends it
 					}
 				})
 			}
@@ -85,8 +85,8 @@ func (s *scene) flood(ctx context.Context, duration time.Duration) error {
 		})
 }
 
-// beside measures small requests, and lbserver's heap, while others do what begin begins.
-func (s *scene) beside(ctx context.Context, duration time.Duration, what string, most float64,
+// measureDuring measures small requests, and lbserver's heap, while the load that begin starts is running.
+func (s *scene) measureDuring(ctx context.Context, duration time.Duration, what string, most float64,
 	begin func(context.Context) (stop func(), err error),
 ) error {
 	before, err := s.measure(ctx)
@@ -118,7 +118,7 @@ func (s *scene) beside(ctx context.Context, duration time.Duration, what string,
 	return nil
 }
 
-// peak measures until ctx ends, and returns the most.
+// peak measures until ctx ends, and returns the highest values.
 func (s *scene) peak(ctx context.Context) (usage, error) {
 	var most usage
 	for {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The bars are for 1,000 resources; a few show that everything it stands on works.
+// The bars are for 1,000 resources; with a few, the test shows that the whole measurement works.
 func TestAFewResourcesAreMeasured(t *testing.T) {
 	t.Parallel()
 	terraform := os.Getenv("TF_ACC_TERRAFORM_PATH")
@@ -44,7 +44,7 @@ func TestAFewResourcesAreMeasured(t *testing.T) {
 
 func TestRatiosCompareTheSameRoundAndBarsAreJudged(t *testing.T) {
 	var measured samples
-	// The machine is three times slower in round 1: that may not show in a ratio.
+	// The machine is three times slower in round 1: that must not show in a ratio.
 	for round, slowdown := range []time.Duration{time.Second, 3 * time.Second, time.Second} {
 		for _, step := range steps() {
 			measured = append(measured,

@@ -1,5 +1,6 @@
-// Command benchterraform measures how long Terraform takes with the provider and a real lbserver, against as many of Terraform's own
-// terraform_data resources: what the provider adds to the floor that Terraform sets. `make bench-terraform` runs it, on Linux.
+// Command benchterraform measures how long Terraform takes with the provider and a real lbserver, compared with as many
+// of Terraform's own terraform_data resources: what the provider adds to the floor that Terraform sets. `make
+// bench-terraform` runs it, on Linux.
 package main
 
 import (
@@ -75,7 +76,7 @@ func run(ctx context.Context, chosen plan) (err error) {
 	first := measured.rounds()
 	for round := first; round < first+chosen.rounds; round++ {
 		for turn := range built.entrants {
-			// Each round starts with another entrant, so that none always runs on a machine the other has warmed.
+			// Each round starts with another entrant, so that neither always follows the other.
 			found, err := built.measure(ctx, built.entrants[(turn+round)%len(built.entrants)], round)
 			if err != nil {
 				return fmt.Errorf("round %d: %w", round+1, err)

@@ -15,13 +15,13 @@ import (
 const (
 	// clockTick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on (proc(5), "utime").
 	clockTick = 10 * time.Millisecond
-	// watchInterval is the pause between two looks at the provider. Its peak is the kernel's own, so only what it does in its
-	// last moments can be missed.
+	// watchInterval is the pause between two readings of the provider's processes. The kernel keeps the peak itself, so
+	// only a provider's last moments can be missed.
 	watchInterval = 50 * time.Millisecond
-	// searchEvery is how many looks there are to each search for another process of the provider. A search goes through all
-	// processes of the machine, and must not take the processor from what is measured.
+	// searchEvery is the number of readings per search for another process of the provider. A search goes through all
+	// processes of the machine, and must not take processor time from what is measured.
 	searchEvery = 2
-	// interruptPatience is how long Terraform may take to end after it was asked to.
+	// interruptPatience is how long Terraform may take to end after an interrupt.
 	interruptPatience = 10 * time.Second
 )
 
@@ -29,7 +29,7 @@ const (
 type step struct {
 	Name      string
 	arguments []string
-	// Bar is the highest ratio to the floor that is good enough. Source: the project's goals.
+	// Bar is the highest acceptable ratio to the floor. Source: the project's goals.
 	Bar float64
 }
 
@@ -42,10 +42,10 @@ func steps() []step {
 	}
 }
 
-// usage is what a process has used.
+// usage is what a process has consumed.
 type usage struct {
 	CPU  time.Duration // user and system
-	Peak int64         // bytes resident at the most; 0 where it is not asked for
+	Peak int64         // most bytes resident; 0 if not measured
 }
 
 // measure runs all steps of one entrant.
@@ -82,8 +82,8 @@ func (s *scene) measure(ctx context.Context, one entrant, round int) ([]sample, 
 	return found, nil
 }
 
-// terraform runs one command to its end and returns the processor time that it and its provider took. A plan that is not
-// empty is an error: nothing has changed.
+// terraform runs one command and returns the processor time of Terraform and its provider. A plan that is not empty is
+// an error, since nothing has changed.
 func (s *scene) terraform(ctx context.Context, one entrant, arguments ...string) (time.Duration, error) {
 	command := exec.CommandContext(ctx, s.chosen.terraform, append(arguments, "-no-color", "-input=false")...)
 	command.Dir, command.Env = one.directory, s.env
@@ -96,8 +96,8 @@ func (s *scene) terraform(ctx context.Context, one entrant, arguments ...string)
 	return command.ProcessState.UserTime() + command.ProcessState.SystemTime(), nil
 }
 
-// watch looks at the processes of a program until the returned function is called, and sums up their processor time; the
-// peak is that of the largest.
+// watch reads the usage of a program's processes until the returned function is called, which returns the sum of their
+// processor times and the highest of their peaks.
 func watch(program string) (stop func() usage) {
 	if program == "" {
 		return func() usage { return usage{} }
@@ -116,7 +116,7 @@ func watch(program string) (stop func() usage) {
 				}
 			}
 			for process := range seen {
-				if used, err := processUsage(process); err == nil { // else it has ended
+				if used, err := processUsage(process); err == nil { // otherwise it has ended
 					seen[process] = used
 				}
 			}
@@ -143,7 +143,7 @@ func sum(seen map[int]usage) usage {
 	return total
 }
 
-// processesOf are the ids of the running processes of a program.
+// processesOf returns the ids of a program's running processes.
 func processesOf(program string) []int {
 	directory, err := os.Open("/proc")
 	if err != nil {
@@ -158,7 +158,7 @@ func processesOf(program string) []int {
 	for _, name := range names {
 		id, err := strconv.Atoi(name)
 		if err != nil {
-			continue // no process
+			continue // not a process
 		}
 		if target, err := os.Readlink("/proc/" + name + "/exe"); err == nil && target == program {
 			found = append(found, id)
@@ -167,7 +167,7 @@ func processesOf(program string) []int {
 	return found
 }
 
-// processUsage reads what a process has used so far.
+// processUsage returns what a process has consumed so far.
 func processUsage(id int) (usage, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", id))
 	if err != nil {
@@ -188,8 +188,8 @@ func processUsage(id int) (usage, error) {
 	return usage{CPU: cpu, Peak: peak}, nil
 }
 
-// parseCPU reads the fields 14 and 15 of /proc/PID/stat, utime and stime (proc(5)). The name, field 2, may hold spaces and
-// parentheses; the fields behind it start after the last one.
+// parseCPU reads the fields 14 and 15 of /proc/PID/stat, utime and stime (proc(5)). The name, field 2, may contain
+// spaces and parentheses; the fields after it start after the last parenthesis.
 func parseCPU(stat []byte) (time.Duration, error) {
 	end := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[end+1:])

@@ -19,7 +19,7 @@ import (
 //go:embed bench.md.tmpl
 var resultsTemplate string
 
-// peakBar is the most memory that the provider may take, in MiB. Source: the project's goals.
+// peakBar is the most memory, in MiB, that the provider may take. Source: the project's goals.
 const peakBar = 150
 
 // sample is one run of Terraform.
@@ -35,7 +35,7 @@ type sample struct {
 
 type samples []sample
 
-// readSamples reads what earlier runs have left; nothing where there is no file.
+// readSamples reads the samples of earlier runs, or none if there is no file.
 func readSamples(file string) (samples, error) {
 	if file == "" {
 		return nil, nil
@@ -65,7 +65,7 @@ func (s samples) write(file string) error {
 	return os.WriteFile(file, text, 0o600)
 }
 
-// rounds is how many there were.
+// rounds returns the number of rounds.
 func (s samples) rounds() int {
 	count := 0
 	for _, one := range s {
@@ -93,8 +93,8 @@ func (s samples) median(entrant, step string, of func(sample) float64) float64 {
 	return median(values)
 }
 
-// ratio is the median, lowest and highest of the provider's value divided by the floor's of the same round: what slows the
-// whole machine for a while slows both.
+// ratio returns the median, lowest and highest of the provider's value divided by the floor's in the same round: what
+// slows the whole machine for a while slows both.
 func (s samples) ratio(step string, of func(sample) float64) (middle, low, high float64) {
 	floor := s.pick("floor", step, of)
 	var ratios []float64
@@ -109,7 +109,7 @@ func (s samples) ratio(step string, of func(sample) float64) (middle, low, high 
 	return median(ratios), slices.Min(ratios), slices.Max(ratios)
 }
 
-// peak is the highest of all runs, in MiB.
+// peak returns the highest of all runs, in MiB.
 func (s samples) peak() float64 {
 	var highest int64
 	for _, one := range s {
@@ -147,7 +147,7 @@ func (s samples) rows() []row {
 	return rows
 }
 
-// publish prints the results, writes the results file, and fails where a bar is not met.
+// publish prints the results, writes the results file, and fails if a bar is not met.
 func publish(ctx context.Context, chosen plan, measured samples, host string) error {
 	parsed, err := template.New("results").Parse(resultsTemplate)
 	if err != nil {
@@ -194,7 +194,7 @@ func programs(ctx context.Context, chosen plan) string {
 	return version + "; Go " + strings.TrimPrefix(runtime.Version(), "go")
 }
 
-// machine says on what the figures are made, and how busy it is before: a benchmark needs a quiet one.
+// machine describes the machine and how busy it is before the benchmark, which needs a quiet one.
 func machine() string {
 	model := "processor unknown"
 	for line := range strings.Lines(read("/proc/cpuinfo")) {
@@ -208,7 +208,7 @@ func machine() string {
 	return fmt.Sprintf("%d × %s, Linux %s, load average %s before the start", runtime.NumCPU(), model, kernel, busy)
 }
 
-// read is a file's text, or "unknown": what it is for is worth no failure.
+// read returns a file's text, or "unknown": what it is used for is not worth failing.
 func read(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -219,7 +219,7 @@ func read(path string) string {
 
 func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
-// median of no values is 0.
+// median returns the median of values, 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

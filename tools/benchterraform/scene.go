@@ -24,23 +24,24 @@ var configurations embed.FS
 
 const (
 	region = "local"
-	// address is the load balancer's. Programs whose ports the kernel chose are on 127.0.0.1, so the listeners' are free.
+	// address is the load balancer's. Programs whose ports the kernel chose listen on 127.0.0.1, so the listeners'
+	// ports are free here.
 	address = "127.77.0.1"
 	// patience is how long lbserver may take to start or to stop.
 	patience = 15 * time.Second
-	// providerVersion is the one that the mirror has. Terraform takes 0.0.0 for none.
+	// providerVersion is the version in the mirror. Terraform treats 0.0.0 as no version.
 	providerVersion = "0.0.1"
 )
 
-// entrant is one of the two that are compared.
+// entrant is one of the two sides that are compared.
 type entrant struct {
 	name      string
 	directory string
-	// provider is the file whose process is watched, empty for none.
+	// provider is the file whose processes are watched, empty for none.
 	provider string
 }
 
-// scene is everything the measurements stand on.
+// scene is everything that the measurements need: lbserver, mirror, state store and configurations.
 type scene struct {
 	chosen    plan
 	directory string
@@ -55,7 +56,7 @@ func newScene(ctx context.Context, chosen plan) (_ *scene, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// The kernel tells the path of a running provider without symbolic links.
+	// The kernel shows the path of a running provider without symbolic links.
 	if directory, err = filepath.EvalSymlinks(directory); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func newScene(ctx context.Context, chosen plan) (_ *scene, err error) {
 	return s, nil
 }
 
-// startBalancer starts lbserver with quotas that let everything in.
+// startBalancer starts lbserver with quotas high enough for all resources.
 func (s *scene) startBalancer(ctx context.Context) error {
 	ports, err := daemon.FreePorts(ctx, 2)
 	if err != nil {

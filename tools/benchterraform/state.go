@@ -6,13 +6,12 @@ import (
 	"sync"
 )
 
-// stateStore keeps Terraform's states in memory, by path, as its http backend wants it.
+// stateStore keeps Terraform's states in memory, by path, for its http backend.
 type stateStore struct {
 	mu     sync.Mutex
 	states map[string][]byte
 }
 
-// ServeHTTP implements http.Handler.
 func (s *stateStore) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,7 +22,7 @@ func (s *stateStore) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		_, _ = w.Write(state) // whoever has gone away needs no answer
+		_, _ = w.Write(state) // the client may have left
 	case http.MethodPost:
 		state, err := io.ReadAll(req.Body)
 		if err != nil {

@@ -150,7 +150,7 @@ func TestKeptProgramIsStoppedAndAnotherIsNot(t *testing.T) {
 	if err := other.Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	_ = other.Wait() // killed: its error is what we asked for
+	_ = other.Wait() // killed: its error is expected
 	if _, err := os.Stat(directory); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the demo's directory is still there: %v", err)
 	}

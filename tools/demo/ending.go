@@ -11,10 +11,10 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// verdictPoll is the pause between two questions for a server's health.
+// verdictPoll is the pause between two reads of a server's health.
 const verdictPoll = 50 * time.Millisecond
 
-// waitForVerdict waits until the health check of the server that was killed says so.
+// waitForVerdict waits until the server that was killed has this verdict of the health check.
 func (s *story) waitForVerdict(ctx context.Context, verdict lbapi.HealthStatus) (health lbapi.ServerHealth, took time.Duration, err error) {
 	started := time.Now()
 	backendService, err := s.stage.terraform.output(ctx, "backend_service_id")
@@ -80,7 +80,7 @@ func (s *story) planAgain(ctx context.Context) error {
 	return nil
 }
 
-// destroy takes down what apply made, and then the programs.
+// destroy removes what apply made, and then stops the programs.
 func (s *story) destroy(ctx context.Context) error {
 	s.screen.chapter("terraform destroy")
 	err := s.screen.during("destroying", func() error { return s.stage.terraform.destroy(ctx, s.showObject) })
@@ -100,7 +100,7 @@ func (s *story) destroy(ctx context.Context) error {
 	return nil
 }
 
-// keep says how to reach what stays.
+// keep says how to reach what is left running.
 func (s *story) keep() error {
 	if err := s.stage.keep(); err != nil {
 		return err

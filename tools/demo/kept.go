@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// keptFile lists the programs that a demo left running; it lies in the demo's directory.
+// keptFile lists the programs that a demo left running. It is in the demo's directory.
 const keptFile = "running.json"
 
 // kept is a program that an earlier demo left running.
@@ -25,7 +25,7 @@ type kept struct {
 	PID  int    `json:"pid"`
 }
 
-// keep notes what is running, for stopKept.
+// keep writes down what is running, for stopKept.
 func (s *stage) keep() error {
 	var running []kept
 	for _, process := range s.processes() {
@@ -41,7 +41,7 @@ func (s *stage) keep() error {
 	return nil
 }
 
-// findKept returns what an earlier demo in directory left running and still runs.
+// findKept returns the programs that an earlier demo in directory left running and that still run.
 func findKept(ctx context.Context, directory string) ([]kept, error) {
 	text, err := os.ReadFile(filepath.Join(directory, keptFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,10 +62,11 @@ func findKept(ctx context.Context, directory string) ([]kept, error) {
 	return running, nil
 }
 
-// runs tells whether the process is there and is the program that was noted: its number may be another's by now.
+// runs reports whether the process exists and is the program that was written down: another process may have its number
+// by now.
 func (k kept) runs(ctx context.Context) bool {
 	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(k.PID), "cmdline"))
-	if err != nil { // not Linux, or gone
+	if err != nil { // not Linux, or ended
 		command, err = exec.CommandContext(ctx, "ps", "-o", "command=", "-p", strconv.Itoa(k.PID)).Output()
 	}
 	return err == nil && strings.HasPrefix(string(command), k.Path)

@@ -1,5 +1,5 @@
-// Command demo shows the whole path, from terraform apply to balanced, sticky, health-checked traffic, on real programs on
-// loopback. `make demo` runs it; it checks every claim that it prints and fails where one does not hold.
+// Command demo shows the whole way from terraform apply to balanced, sticky, health-checked traffic, with real programs
+// on loopback. `make demo` runs it. It checks every claim that it prints and fails if one is wrong.
 package main
 
 import (
@@ -88,7 +88,7 @@ func demonstrate(ctx context.Context, keep bool) (err error) {
 	return nil
 }
 
-// abandoned stops the programs of a demo that did not come to its end. The logs stay unless the user wanted the end.
+// abandoned stops the programs of a demo that was not completed. The logs stay unless the user interrupted it.
 func abandoned(ctx context.Context, set *stage, reason error) error {
 	stopped := set.stop()
 	if ctx.Err() != nil {
@@ -97,7 +97,7 @@ func abandoned(ctx context.Context, set *stage, reason error) error {
 	return errors.Join(reason, stopped, fmt.Errorf("the programs' logs are in %s", filepath.Join(demoDirectory, "*.log")))
 }
 
-// relative shortens a path for a reader who stands in the repository's root.
+// relative shortens a path for a reader in the repository's root.
 func relative(path string) string {
 	root, err := os.Getwd()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // barWidth is the length of the longest bar of a chart, in columns.
 const barWidth = 40
 
-// screen is where the demo tells its story: in colour and with a moving line on a terminal, plainly elsewhere.
+// screen prints the demo's story: in colour and with a moving line on a terminal, as plain text elsewhere.
 type screen struct {
 	out      io.Writer
 	terminal bool // a moving line is possible
@@ -23,7 +23,7 @@ type screen struct {
 	moving bool       // the last line is the moving one
 }
 
-// newScreen looks at what out is. NO_COLOR (no-color.org), set to anything, leaves the colours out.
+// newScreen makes a screen for out. NO_COLOR (no-color.org), set to anything, turns colours off.
 func newScreen(out *os.File) *screen {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
@@ -40,7 +40,7 @@ const (
 	cyan   = "36"
 )
 
-// clearLine goes back to the first column and wipes what stands there.
+// clearLine returns to the first column and clears the line.
 const clearLine = "\r\x1b[K"
 
 func (s *screen) paint(colour, text string) string {
@@ -56,10 +56,10 @@ func (s *screen) printf(format string, values ...any) {
 	if s.moving {
 		format, s.moving = clearLine+format, false
 	}
-	_, _ = fmt.Fprintf(s.out, format, values...) // nobody is left to tell when the screen is gone
+	_, _ = fmt.Fprintf(s.out, format, values...) // there is no way to report that the screen is gone
 }
 
-// move draws the moving line anew.
+// move draws the moving line again.
 func (s *screen) move(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,12 +78,12 @@ func (s *screen) done(format string, values ...any) {
 	s.printf("   %s %s\n", s.paint(green, "✓"), fmt.Sprintf(format, values...))
 }
 
-// note adds what is worth knowing but was not checked.
+// note prints information that was not checked.
 func (s *screen) note(format string, values ...any) {
 	s.printf("   %s\n", s.paint(faint, fmt.Sprintf(format, values...)))
 }
 
-// quote shows another program's words behind a bar.
+// quote prints another program's words after a bar.
 func (s *screen) quote(colour, text string) {
 	for line := range strings.Lines(text) {
 		s.printf("   %s %s\n", s.paint(colour, "│"), strings.TrimRight(line, "\n"))
@@ -97,7 +97,7 @@ type share struct {
 	note  string
 }
 
-// chart draws how often each was met; the longest bar is barWidth columns.
+// chart draws the share of each name; the longest bar is barWidth columns.
 func (s *screen) chart(shares []share) {
 	most, width := 1, 0
 	for _, line := range shares {
@@ -110,7 +110,7 @@ func (s *screen) chart(shares []share) {
 	}
 }
 
-// during shows that something is going on while work runs; work may print.
+// during shows that something is in progress while work runs; work may print.
 func (s *screen) during(what string, work func() error) error {
 	if !s.terminal {
 		s.printf("   … %s\n", what)

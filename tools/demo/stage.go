@@ -19,9 +19,9 @@ import (
 
 const (
 	region = "local"
-	// checkSpeedup makes the example's health check, every 5 s, one every half second.
+	// checkSpeedup turns the example's health check every 5 s into one every half second.
 	checkSpeedup = 10
-	// startPatience is how long a program may take to be ready.
+	// startPatience is how long a program may take to become ready.
 	startPatience = 15 * time.Second
 	// stopPatience is how long a program may take to end; lbserver drains within it.
 	stopPatience = 10 * time.Second
@@ -39,7 +39,7 @@ func (s *sample) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 // stage is everything the demo sets up: a directory, the programs, their ports and keys.
 type stage struct {
-	binaries  string // the directory of what `make build` built
+	binaries  string // the directory that `make build` writes to
 	directory string
 	terraform *terraform
 
@@ -78,7 +78,7 @@ func newStage(ctx context.Context, root, terraformBinary string) (*stage, error)
 	return set, set.writeConfiguration(filepath.Join(root, "examples", "sticky-web"))
 }
 
-// terraformEnv is what Terraform needs to find the provider that was just built, and the provider its keys.
+// terraformEnv returns what Terraform needs to find the provider that was just built, and the provider's keys.
 func (s *stage) terraformEnv() []string {
 	return []string{
 		"TF_CLI_CONFIG_FILE=" + filepath.Join(s.directory, "terraform.rc"),
@@ -118,7 +118,7 @@ func (s *stage) writeConfiguration(example string) error {
 	)
 }
 
-// copyConfiguration copies the .tf files, and not a state or variables that someone who tried the example left beside them.
+// copyConfiguration copies the .tf files, but no state or variables that someone who tried the example left there.
 func copyConfiguration(from, to string) error {
 	files, err := filepath.Glob(filepath.Join(from, "*.tf"))
 	if err != nil {
@@ -145,7 +145,7 @@ func copyConfiguration(from, to string) error {
 func (s *stage) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", s.api) }
 func (s *stage) url() string      { return fmt.Sprintf("http://127.0.0.1:%d/", s.web) }
 
-// client speaks to the control API with the stage's keys.
+// client returns a client of the control API with the stage's keys.
 func (s *stage) client() (*client.Client, error) {
 	return client.New(client.Config{
 		Endpoint: s.endpoint(), Region: region, AccessKey: s.accessKey, SecretKey: s.secretKey,
@@ -197,7 +197,7 @@ func (s *stage) ready(ctx context.Context, process *daemon.Process, url string) 
 	return process.WaitReady(ctx, daemon.Answers(url))
 }
 
-// processes are all that were started and not killed for good.
+// processes returns the programs that were started and not killed for good.
 func (s *stage) processes() []*daemon.Process {
 	var started []*daemon.Process
 	if s.balancer != nil {

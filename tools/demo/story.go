@@ -15,7 +15,7 @@ const (
 	cookieShow = 24  // columns of a cookie's value that are shown
 )
 
-// story is what the demo shows, in order. Every claim on the screen was checked first; one that does not hold is an error.
+// story is what the demo shows, in order. Every claim is checked before it is printed; one that is wrong is an error.
 type story struct {
 	screen  *screen
 	stage   *stage
@@ -66,7 +66,7 @@ func (s *story) showObject(object message) {
 	s.screen.done("%s", strings.TrimRight(fmt.Sprintf("%-24s %s", object.Hook.Resource.Address, object.Hook.ID), " "))
 }
 
-// cycle is after how many requests the order of the servers starts again.
+// cycle returns after how many requests the order of the servers repeats.
 func (s *story) cycle() int {
 	total := 0
 	for _, sample := range s.stage.samples {
@@ -135,7 +135,7 @@ func (s *story) sample(name string) *sample {
 	return nil
 }
 
-// shown is a cookie as its header reads, with a long value cut.
+// shown formats a cookie like its header, with a long value cut.
 func shown(cookie *http.Cookie) string {
 	short := *cookie
 	if len(short.Value) > cookieShow {

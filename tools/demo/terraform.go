@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// interruptPatience is how long Terraform may take to end after it was asked to, before it is killed.
+// interruptPatience is how long Terraform may take to end after an interrupt, before it is killed.
 const interruptPatience = 10 * time.Second
 
 // terraform runs Terraform (or OpenTofu) on one configuration.
@@ -24,7 +24,7 @@ type terraform struct {
 	env       []string
 }
 
-// message is a line of Terraform's machine-readable output, as far as the demo reads it.
+// message is a line of Terraform's machine-readable output: the parts that the demo reads.
 type message struct {
 	Type    string `json:"type"`
 	Message string `json:"@message"`
@@ -41,17 +41,17 @@ type message struct {
 	} `json:"diagnostic"`
 }
 
-// apply makes the infrastructure and tells told of every object as it is ready.
+// apply creates the infrastructure and calls told for every object that is ready.
 func (t *terraform) apply(ctx context.Context, told func(message)) error {
 	return t.stream(ctx, told, "apply", "-auto-approve", "-input=false", "-json")
 }
 
-// destroy takes everything down and tells told of every object as it is gone.
+// destroy destroys everything and calls told for every object that is gone.
 func (t *terraform) destroy(ctx context.Context, told func(message)) error {
 	return t.stream(ctx, told, "destroy", "-auto-approve", "-input=false", "-json")
 }
 
-// changesNothing is an error unless a plan is empty; the error then quotes the plan.
+// changesNothing returns an error, which quotes the plan, unless the plan is empty.
 func (t *terraform) changesNothing(ctx context.Context) error {
 	stdout, stderr, err := t.run(ctx, "plan", "-input=false", "-no-color", "-detailed-exitcode")
 	if err != nil {
@@ -60,7 +60,7 @@ func (t *terraform) changesNothing(ctx context.Context) error {
 	return nil
 }
 
-// refuses plans with changed variables, expects that to fail, and returns what Terraform says.
+// refuses plans with changed variables, expects that to fail, and returns what Terraform prints.
 func (t *terraform) refuses(ctx context.Context, variables ...string) (string, error) {
 	arguments := []string{"plan", "-input=false", "-no-color"}
 	for _, variable := range variables {
@@ -77,7 +77,7 @@ func (t *terraform) refuses(ctx context.Context, variables ...string) (string, e
 	return strings.TrimSpace(stderr), nil
 }
 
-// output reads one output value, a string.
+// output returns one output value, a string.
 func (t *terraform) output(ctx context.Context, name string) (string, error) {
 	stdout, stderr, err := t.run(ctx, "output", "-raw", name)
 	if err != nil {
@@ -92,7 +92,7 @@ func (t *terraform) stream(ctx context.Context, told func(message), arguments ..
 	lines := &lineWriter{line: func(line []byte) {
 		var read message
 		if json.Unmarshal(line, &read) != nil {
-			return // a line that is not for programs
+			return // not a line of JSON
 		}
 		switch {
 		case read.Type == "apply_complete":
@@ -114,7 +114,7 @@ func (t *terraform) run(ctx context.Context, arguments ...string) (stdout, stder
 	return out.String(), problems.String(), err
 }
 
-// start runs Terraform in a process group of its own: when ctx ends, it alone is asked to stop, which it does cleanly.
+// start runs Terraform in its own process group: when ctx ends, only Terraform is asked to stop, which it does cleanly.
 func (t *terraform) start(ctx context.Context, stdout, stderr io.Writer, arguments []string) error {
 	command := exec.CommandContext(ctx, t.binary, append([]string{"-chdir=" + t.directory}, arguments...)...)
 	command.Env = t.env
@@ -125,7 +125,7 @@ func (t *terraform) start(ctx context.Context, stdout, stderr io.Writer, argumen
 	return command.Run()
 }
 
-// lineWriter calls line for each whole line that is written to it.
+// lineWriter calls line for each complete line that is written to it.
 type lineWriter struct {
 	line    func([]byte)
 	pending []byte

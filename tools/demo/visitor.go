@@ -15,21 +15,21 @@ import (
 // visitPatience bounds one visit.
 const visitPatience = 10 * time.Second
 
-// visitor sends requests to the load balancer, one after the other.
+// visitor sends requests to the load balancer, one after another.
 type visitor struct {
 	url    string
 	client *http.Client
-	cookie *http.Cookie // sent when not nil; renewed by every answer that sets it
+	cookie *http.Cookie // sent if not nil; renewed by every answer that sets it
 }
 
-// newVisitor is a client that nobody knows yet. One that keeps cookies stays on its server.
+// newVisitor returns a client without a cookie. If it keeps the cookies it gets, it stays on its server.
 func newVisitor(url string) *visitor {
 	return &visitor{url: url, client: &http.Client{Transport: &http.Transport{}, Timeout: visitPatience}}
 }
 
 func (v *visitor) close() { v.client.CloseIdleConnections() }
 
-// answer is what came back: from which server, and the persistence cookie that came with it.
+// answer says which server answered, and the persistence cookie that it set.
 type answer struct {
 	server string
 	cookie *http.Cookie
@@ -65,8 +65,8 @@ func (v *visitor) visit(ctx context.Context) (answer, error) {
 	return given, nil
 }
 
-// stay makes one visit as a browser does: what the answer sets is sent the next time. An answer without a cookie is an
-// error, for every one must renew it.
+// stay makes one visit as a browser does: it sends the cookie of the last answer. An answer without a cookie is an
+// error, since every answer must renew it.
 func (v *visitor) stay(ctx context.Context) (answer, error) {
 	given, err := v.visit(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (v *visitor) stay(ctx context.Context) (answer, error) {
 	return given, nil
 }
 
-// spread makes count visits without a cookie and says how many each server answered.
+// spread makes count visits without a cookie and returns how many each server answered.
 func spread(ctx context.Context, url string, count int) (map[string]int, error) {
 	stranger := newVisitor(url)
 	defer stranger.close()

@@ -1,6 +1,6 @@
-// Command providerschema writes the provider's schemas in the format of `terraform providers schema -json`, from which its
-// documentation is generated. Asking the provider itself gives the same documentation whatever Terraform is at hand: identities
-// are shown by version 1.12 and later only, list resources by 1.14.
+// Command providerschema writes the provider's schemas in the format of `terraform providers schema -json`, from which
+// its documentation is generated. Taking them from the provider itself gives the same documentation with every
+// Terraform: only version 1.12 and later show identities, only 1.14 and later list resources.
 package main
 
 import (
@@ -62,7 +62,7 @@ func each[From, To any](all map[string]From, convert func(From) To) map[string]T
 	return converted
 }
 
-// The format of `terraform providers schema -json`, as far as this provider uses it: it has no blocks.
+// The format of `terraform providers schema -json`, without what this provider does not use: it has no blocks.
 type (
 	document struct {
 		FormatVersion string                     `json:"format_version"`

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(acctest.Main(m)) }
 
-// schemasIn takes the kinds of schemas of the one provider out of a document.
+// schemasIn returns the kinds of schemas of the only provider in a document.
 func schemasIn(t *testing.T, output []byte) map[string]any {
 	t.Helper()
 	var all struct {
@@ -56,7 +56,7 @@ func TestTheSchemasAreThoseThatTerraformShows(t *testing.T) {
 			t.Errorf("terraform shows no %s", kind)
 		}
 	}
-	for kind := range want { // what this Terraform is too old to show is not compared
+	for kind := range want { // this Terraform may be too old to show some
 		if diff := cmp.Diff(want[kind], got[kind]); diff != "" {
 			t.Errorf("%s (-terraform +own):\n%s", kind, diff)
 		}

@@ -1,4 +1,4 @@
-// Command sampleserver runs one sample web server until it is told to stop. Its first line of output is the address it
+// Command sampleserver runs one sample web server until a signal stops it. Its first line of output is the address it
 // listens on.
 package main
 

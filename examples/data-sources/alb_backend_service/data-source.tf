@@ -1,4 +1,4 @@
-# Made in another configuration; a listener of this one uses it.
+# Created by another configuration; a listener of this one uses it.
 data "alb_backend_service" "web" {
   name = "web"
 }

@@ -18,7 +18,7 @@ resource "alb_backend_service" "app" {
   name             = var.name
   load_balancer_id = var.load_balancer_id
   protocol         = "http"
-  port             = 80 # for servers that name no port of their own
+  port             = 80 # for servers without a port of their own
   server_group_id  = alb_server_group.app.id
   wait_for_healthy = var.minimum_healthy
 
@@ -31,7 +31,7 @@ resource "alb_backend_service" "app" {
     path     = var.health_path
   }
 
-  # A new one takes the traffic before the old one goes.
+  # A new backend service takes the traffic before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }

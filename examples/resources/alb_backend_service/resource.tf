@@ -5,7 +5,7 @@ resource "alb_backend_service" "web" {
   scheduler       = "weighted_round_robin"
   server_group_id = alb_server_group.web.id
 
-  # By cookie, so only with the http protocol and weighted_round_robin.
+  # Uses a cookie, so only with protocol http and weighted_round_robin.
   session_persistence = {
     timeout = 3600
   }
@@ -16,7 +16,7 @@ resource "alb_backend_service" "web" {
     codes    = ["2xx"]
   }
 
-  # A new port or protocol means another backend service: the listener moves to it before this one goes.
+  # A new port or protocol means a new backend service: the listener moves to it before this one is deleted.
   lifecycle {
     create_before_destroy = true
   }

@@ -5,8 +5,8 @@ resource "alb_listener" "web" {
   backend_service_id = alb_backend_service.web.id
   idle_timeout       = 60
 
-  # A new port is opened before the old one closes, and where it is taken, nothing changes. To replace a listener and keep its
-  # port, as -replace does, take this out: two listeners cannot have the same one.
+  # A new port is opened before the old one closes; if it is taken, nothing changes. To replace a listener but keep its port,
+  # as -replace does, remove this block: two listeners cannot have the same port.
   lifecycle {
     create_before_destroy = true
   }

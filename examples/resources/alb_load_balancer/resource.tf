@@ -4,7 +4,7 @@ resource "alb_load_balancer" "edge" {
   deletion_protection = true
 }
 
-# What is on it names it.
+# Objects on the load balancer name it.
 resource "alb_server_group" "web" {
   name             = "web"
   load_balancer_id = alb_load_balancer.edge.id

@@ -4,7 +4,7 @@ variable "addresses" {
 }
 
 resource "alb_server_group" "web" {
-  name = "web" # no servers: they are resources of their own
+  name = "web" # no servers: they are separate resources
 }
 
 resource "alb_server" "web" {
@@ -21,5 +21,5 @@ resource "alb_backend_service" "web" {
   server_group_id  = alb_server_group.web.id
   wait_for_healthy = 2
 
-  depends_on = [alb_server.web] # which are what it waits for
+  depends_on = [alb_server.web] # wait_for_healthy waits for these
 }

@@ -1,7 +1,7 @@
 resource "alb_server_group" "web" {
   name = "web"
 
-  # The keys are names of your own. A changed weight is applied in place: no connection is cut.
+  # Choose any names as keys. A changed weight is applied in place: no connection is cut.
   servers = {
     large = { address = "10.0.0.11", port = 8080, weight = 50 }
     small = { address = "10.0.0.12", port = 8080 }

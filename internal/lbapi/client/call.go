@@ -20,14 +20,15 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// maxResponseBytes bounds what is read of an answer. The longest honest one, a page of 100 server groups of 100 servers,
-// is under 4 MiB.
+// maxResponseBytes bounds how much of an answer is read. The longest regular one, a page of 100 server groups of 100
+// servers, is under 4 MiB.
 const maxResponseBytes = 8 << 20
 
 const (
-	// longestWait is the longest Retry-After that a call waits for. Who is told to wait longer rather hears of it at once.
+	// longestWait is the longest Retry-After that a call waits for. If the server asks for more, the call fails at
+	// once.
 	longestWait = time.Minute
-	// settleTimeout bounds the attempts to learn, after its time is over, what became of a call that was sent.
+	// settleTimeout bounds the attempts to learn, after a call's time has run out, whether the server carried it out.
 	settleTimeout = 5 * time.Second
 )
 
@@ -61,7 +62,8 @@ func do[R any](ctx context.Context, c *Client, r request) (R, error) {
 	return none, failure
 }
 
-// call is one call under way. Its attempts share one nonce, by which the server knows a resend and does nothing twice.
+// call is one call in progress. Its attempts share one nonce, by which the server recognizes a repetition and does
+// nothing twice.
 type call[R any] struct {
 	client *Client
 	request
@@ -71,16 +73,16 @@ type call[R any] struct {
 
 	attempt    int
 	started    time.Time     // of this attempt
-	answeredAt time.Time     // the server's clock in the last answer, zero if it gave none
+	answeredAt time.Time     // the server's clock in the last answer; zero if it sent no Date
 	last       error         // why the last attempt failed
 	asked      time.Duration // the pause that the last answer asks for
-	connected  bool          // this attempt had a connection, so that it may have been sent
-	unknown    bool          // a change was sent, and no answer said what became of it
+	connected  bool          // this attempt had a connection, so it may have been sent
+	unknown    bool          // a change was sent, and no answer told its outcome
 	result     R
 }
 
-// send makes all attempts. When time runs out, or the call is canceled, after a change was sent and before its answer came,
-// it asks a last time: what the server made must not be forgotten.
+// send makes all attempts. If time runs out, or the call is canceled, after a change was sent and before its answer
+// arrived, send asks a last time: the id of what the server made must not be lost.
 func (c *call[R]) send(ctx context.Context) error {
 	err := c.try(ctx)
 	if err == nil || !c.unknown || !over(ctx) {
@@ -94,7 +96,8 @@ func (c *call[R]) send(ctx context.Context) error {
 	return err
 }
 
-// over reports whether a context has ended or must be about to: the attempt's own, of the same deadline, may end before it.
+// over reports whether a context has ended or is about to: an attempt's own context, which has the same deadline, may
+// end before it.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
@@ -103,7 +106,7 @@ func over(ctx context.Context) bool {
 func (c *call[R]) try(ctx context.Context) error {
 	retries := c.client.config.MaxRetries
 	if c.method == http.MethodGet && c.client.unusable.Load() {
-		retries = 0 // another call has just been patient in vain
+		retries = 0 // another call has just retried without success
 	}
 	req, err := c.newRequest(ctx)
 	if err != nil {
@@ -115,7 +118,7 @@ func (c *call[R]) try(ctx context.Context) error {
 		RetryWaitMin: c.client.config.FirstWait,
 		RetryWaitMax: c.client.config.LastWait,
 		CheckRetry:   c.checkRetry,
-		Backoff:      retryablehttp.DefaultBackoff, // Retry-After of a 429 or 503, else doubling
+		Backoff:      retryablehttp.DefaultBackoff, // Retry-After of a 429 or 503, otherwise doubling
 		PrepareRetry: c.sign,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
@@ -124,7 +127,7 @@ func (c *call[R]) try(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
-	// Either handle found the answer final, good or bad, or time ran out: then the reason is the failure before that.
+	// Either handle found the answer final, good or bad, or time ran out: then the earlier failure is the reason.
 	if err != nil && c.last == nil {
 		return err
 	}
@@ -155,8 +158,8 @@ func (c *call[R]) newRequest(ctx context.Context) (*retryablehttp.Request, error
 	return req, c.sign(req.Request)
 }
 
-// sign dates and signs an attempt. The transport may still be reading an earlier attempt's URL and headers, so they are
-// copied first.
+// sign sets the date and signs an attempt. The transport may still be reading an earlier attempt's URL and headers, so
+// they are copied first.
 func (c *call[R]) sign(req *http.Request) error {
 	c.attempt++
 	c.started, c.connected = time.Now(), false
@@ -167,12 +170,12 @@ func (c *call[R]) sign(req *http.Request) error {
 	return nil
 }
 
-// checkRetry is asked after every attempt: with the error of the exchange, or with that of handle.
+// checkRetry is called after every attempt, with the error of the exchange or that of handle.
 func (c *call[R]) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if err == nil {
-		return false, nil // handle is next, or has found the answer final
+		return false, nil // handle runs next, or has found the answer final
 	}
-	if resp == nil { // no answer: handle will not see it
+	if resp == nil { // without an answer handle does not run
 		c.log(ctx, nil, err)
 		c.unknown = c.unknown || c.connected && c.method != http.MethodGet
 		if ctx.Err() == nil || c.last == nil {
@@ -185,13 +188,14 @@ func (c *call[R]) checkRetry(ctx context.Context, resp *http.Response, err error
 	return repeatable(err) && mayWait(ctx, c.asked), nil
 }
 
-// mayWait reports whether a pause that the API asks for is worth it: not longer than anybody waits, or than the call has.
+// mayWait reports whether to wait for the pause that the API asks for: it must be at most longestWait, and end before
+// the call's deadline.
 func mayWait(ctx context.Context, pause time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return pause <= longestWait && (!ok || pause <= time.Until(deadline))
 }
 
-// handle reads an answer. It returns only errors after which another attempt may help; a final one it keeps in last.
+// handle reads an answer. It returns an error only if another attempt may help; it keeps a final error in last.
 func (c *call[R]) handle(resp *http.Response) error {
 	c.last, c.asked = nil, 0
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
@@ -204,7 +208,7 @@ func (c *call[R]) handle(resp *http.Response) error {
 		c.unknown = false
 		return nil
 	}
-	// Too many requests are turned away unseen; whoever else answered may have the change under way.
+	// A 429 comes before the request is looked at; after any other answer the change may be in progress.
 	if resp.StatusCode != http.StatusTooManyRequests && c.method != http.MethodGet {
 		c.unknown = true
 	}
@@ -212,7 +216,7 @@ func (c *call[R]) handle(resp *http.Response) error {
 	return err
 }
 
-// retryAfter is the pause that an answer asks for, 0 when it asks for none.
+// retryAfter returns the pause that an answer asks for, or 0.
 func retryAfter(resp *http.Response) time.Duration {
 	if resp.Header.Get("Retry-After") == "" {
 		return 0
@@ -285,7 +289,7 @@ func notAPI(resp *http.Response, body []byte) *NotAPIError {
 	if contentType := resp.Header.Get("Content-Type"); contentType != "" {
 		what = contentType
 	}
-	tlsPort := resp.StatusCode == http.StatusBadRequest && // the words of Go's server and of nginx
+	tlsPort := resp.StatusCode == http.StatusBadRequest && // the messages of Go's server and of nginx
 		(bytes.Contains(body, []byte("HTTP request to an HTTPS server")) ||
 			bytes.Contains(body, []byte("plain HTTP request was sent to HTTPS port")))
 	return &NotAPIError{StatusCode: resp.StatusCode, What: what, TLSPort: tlsPort}

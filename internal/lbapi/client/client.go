@@ -1,5 +1,5 @@
-// Package client calls the control API: it signs, sends, resends where that is safe, and turns what comes back into values
-// or typed errors. It knows nothing of Terraform and keeps no state but its pool of connections.
+// Package client calls the control API over HTTP. It signs and sends requests, repeats them if that is safe, and
+// returns values or typed errors. It knows nothing of Terraform, and its only state is its connection pool.
 package client
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// Waits between attempts: they double from the first to the last, unless the server says how long to wait.
+// Pauses between attempts: they double from the first to the last, unless the server says how long to wait.
 const (
 	defaultFirstWait = 250 * time.Millisecond
 	defaultLastWait  = 10 * time.Second
 )
 
-// Config says which API is called and how. Endpoint, Region, AccessKey, SecretKey and RequestTimeout must be given.
+// Config says which API to call and how. Endpoint, Region, AccessKey, SecretKey and RequestTimeout are required.
 type Config struct {
 	// Endpoint is the base of every URL: scheme, host and port, such as "http://127.0.0.1:9080".
 	Endpoint  string
@@ -32,10 +32,10 @@ type Config struct {
 	SecretKey string
 	// RequestTimeout bounds one attempt, from dialing to the last byte of the answer.
 	RequestTimeout time.Duration
-	// MaxRetries is how often a call is sent again after an attempt that may be repeated, 0 or more.
+	// MaxRetries is how often a call is repeated after an attempt that may be repeated, 0 or more.
 	MaxRetries int
 	UserAgent  string
-	// Log is told of every attempt; nil to stay silent. It may be called by many goroutines at once.
+	// Log is called with every attempt, by many goroutines at once; nil logs nothing.
 	Log func(context.Context, Attempt)
 
 	// FirstWait and LastWait bound the pause between two attempts; zero means 250 ms and 10 s.
@@ -44,7 +44,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Attempt is one exchange with the API, as a log shows it. It holds neither headers nor bodies, so no secret.
+// Attempt is one exchange with the API, for logging. It contains neither headers nor bodies, so no secret.
 type Attempt struct {
 	Operation string // what the call is for, such as `create listener "web"`
 	Method    string
@@ -53,17 +53,17 @@ type Attempt struct {
 	Status    int // the HTTP status, 0 without an answer
 	RequestID string
 	Duration  time.Duration
-	Err       error // why the attempt failed, nil when it did not
+	Err       error // why the attempt failed, nil if it did not
 }
 
-// Client calls the API of one region. It may be used by many goroutines at once.
+// Client calls the API of one region. It is safe for concurrent use.
 type Client struct {
 	config      Config
 	endpoint    *url.URL
 	credentials signature.Credentials
 	http        *http.Client
-	// unusable says that the last call that ended found the API out of reach or out of order, after all its attempts. Reads
-	// are then tried once only, so that a hundred resources don't wait one after the other for what is not there.
+	// unusable is set if the last call that ended found the API unreachable or failing, after all its attempts. Reads
+	// are then tried only once, so that a hundred resources don't wait for it one after another.
 	unusable atomic.Bool
 }
 
@@ -96,7 +96,7 @@ func New(config Config) (*Client, error) {
 		http: &http.Client{
 			Transport: newTransport(),
 			Timeout:   config.RequestTimeout,
-			// The API never redirects; whoever does is not the API, and a signature is good for one URL only.
+			// The API never redirects; a server that does is not the API, and a signature is valid for one URL only.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
@@ -105,17 +105,17 @@ func New(config Config) (*Client, error) {
 // Close closes the connections that are idle.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Endpoint is the base of every URL that the client calls.
+// Endpoint returns the base of every URL that the client calls.
 func (c *Client) Endpoint() string { return c.endpoint.String() }
 
-// Region is the region that the client calls.
+// Region returns the region that the client calls.
 func (c *Client) Region() string { return c.config.Region }
 
-// ParseEndpoint reads an endpoint: an http or https URL of a host, with nothing behind it. Its error says what is wrong in
-// words that can follow the name of the setting, and never repeats a password.
+// ParseEndpoint parses an endpoint: an http or https URL that ends with the host and port. Its error is worded to
+// follow the name of the setting, and never repeats a password.
 func ParseEndpoint(text string) (*url.URL, error) {
 	const form = `must be a URL such as "http://127.0.0.1:9080" or "https://lb.example.com"`
-	// Before it is parsed: to the parser an address such as 127.0.0.1:9080 is no URL at all.
+	// Checked before parsing: the parser rejects an address such as 127.0.0.1:9080 with a message about colons.
 	if scheme, _, _ := strings.Cut(strings.ToLower(text), "://"); scheme != "http" && scheme != "https" {
 		return nil, errors.New(form + `, and this one does not start with "http://" or "https://"`)
 	}

@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testSecret = "a secret that no message may hold"
 
-// api is a server that checks signatures as the real one does and then answers with a script, one step an attempt.
+// api is a server that checks signatures as the real one does and then answers from a script, one step for each
+// attempt.
 type api struct {
 	*httptest.Server
 	t *testing.T
@@ -112,10 +113,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// loseReply does what a broken network does: the request arrived, the answer does not.
+// loseReply does what a broken network does: the request arrives, the answer does not.
 func loseReply(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// cutShort announces more than it sends.
+// cutShort announces more bytes than it sends.
 func cutShort(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	if _, err := w.Write([]byte(`{"requestId":"req-1","result":{`)); err != nil {
@@ -285,10 +286,10 @@ func TestReadsAreNotPatientOnceTheAPIIsKnownToBeAway(t *testing.T) {
 		fails    bool
 	}{
 		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 4, true},
-		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 5, true}, // no patience
-		{func() error { return c.DeleteListener(t.Context(), "x") }, 7, false},         // a change has it all the same
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 5, true}, // no retry
+		{func() error { return c.DeleteListener(t.Context(), "x") }, 7, false},         // a change is retried all the same
 		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 8, false},
-		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 10, false}, // and so have reads again
+		{func() error { _, err := c.Listener(t.Context(), "x"); return err }, 10, false}, // and reads are retried again
 	} {
 		if err := step.call(); (err != nil) != step.fails || server.attempts() != step.attempts {
 			t.Errorf("%d attempts, want %d; error %v", server.attempts(), step.attempts, err)

@@ -18,11 +18,11 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// clockLayout shows a clock in an error.
+// clockLayout is the format of a clock in an error.
 const clockLayout = "2006-01-02 15:04:05 MST"
 
-// CallError is a call that failed: what it was for, where it went, why, and what the reader can do.
-// errors.As finds the *lbapi.Error in it when the API answered, and a *NotAPIError when something else did.
+// CallError is a failed call: its purpose, its URL, the reason, and what the reader can do. errors.As finds the
+// *lbapi.Error in it if the API answered, and a *NotAPIError if something else did.
 type CallError struct {
 	Operation string // such as `create listener "web"`
 	Method    string
@@ -32,7 +32,6 @@ type CallError struct {
 	Err       error
 }
 
-// Error implements error.
 func (e *CallError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %s %s", e.Operation, e.Method, e.URL)
@@ -49,7 +48,7 @@ func (e *CallError) Error() string {
 	return text.String()
 }
 
-// advise adds to the advice.
+// advise appends to the advice.
 func (e *CallError) advise(more string) {
 	if e.Advice != "" {
 		e.Advice += "; "
@@ -57,7 +56,7 @@ func (e *CallError) advise(more string) {
 	e.Advice += more
 }
 
-// Trace says in short which call failed and how it was answered, for a reader who already knows why.
+// Trace says briefly which call failed and how it was answered, for a reader who already knows why.
 func (e *CallError) Trace() string {
 	text := fmt.Sprintf("%s: %s %s", e.Operation, e.Method, e.URL)
 	if refusal, ok := errors.AsType[*lbapi.Error](e.Err); ok {
@@ -66,17 +65,15 @@ func (e *CallError) Trace() string {
 	return text
 }
 
-// Unwrap gives the reason.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// NotAPIError is an answer that is not the control API's: a web page, another service, or far too much.
+// NotAPIError is an answer that does not come from the control API: a web page, another service, or far too many bytes.
 type NotAPIError struct {
 	StatusCode int
 	What       string // its content type, or what else was wrong
-	TLSPort    bool   // a server that speaks TLS complained of plain HTTP
+	TLSPort    bool   // a server that speaks TLS rejected plain HTTP
 }
 
-// Error implements error.
 func (e *NotAPIError) Error() string {
 	if e.TLSPort {
 		return "the server at this endpoint speaks TLS, and was called with plain HTTP"
@@ -106,8 +103,8 @@ func isConflictAt(err error, field string) bool {
 // IsQuotaExceeded reports whether the API refused a call because a quota is used up.
 func IsQuotaExceeded(err error) bool { return hasStatus(err, lbapi.QuotaExceeded) }
 
-// IsUnusable reports whether a call failed for a reason that any other call would have failed for as well: nobody answers at
-// the endpoint, or not the API, or it refuses the keys, or it asks to come back later.
+// IsUnusable reports whether a call failed for a reason that would make any other call fail as well: nothing answers at
+// the endpoint, or not the API, or the API refuses the keys, or it asks to come back later.
 func IsUnusable(err error) bool {
 	failure, ok := errors.AsType[*CallError](err)
 	if !ok || errors.Is(err, context.Canceled) {
@@ -117,8 +114,8 @@ func IsUnusable(err error) bool {
 	return !refused || refusal.Status == lbapi.Unauthenticated || repeatable(refusal)
 }
 
-// IsTransient reports whether the same call may succeed later: nobody answered at the endpoint, or the answer asks to come
-// back.
+// IsTransient reports whether the same call may succeed later: nothing answered at the endpoint, or the answer asks to
+// come back later.
 func IsTransient(err error) bool {
 	failure, ok := errors.AsType[*CallError](err)
 	return ok && repeatable(failure.Err)
@@ -129,8 +126,8 @@ func hasStatus(err error, status lbapi.ErrorStatus) bool {
 	return ok && refusal.Status == status && refusal.Code == status.HTTPStatus()
 }
 
-// repeatable reports whether another attempt may succeed where this one failed. The nonce makes a repetition safe even when
-// the attempt had its effect and only the answer was lost.
+// repeatable reports whether another attempt may succeed. The nonce makes a repetition safe even if the attempt took
+// effect and only its answer was lost.
 func repeatable(err error) bool {
 	if refusal, ok := errors.AsType[*lbapi.Error](err); ok {
 		return refusal.Status != lbapi.QuotaExceeded && repeatableStatus(refusal.Code)
@@ -153,7 +150,7 @@ func repeatableStatus(code int) bool {
 	}
 }
 
-// cause takes off what net/http wraps round an error: it repeats the URL that a CallError already has.
+// cause strips the error of net/http, which repeats the URL that a CallError already has.
 func cause(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
@@ -161,13 +158,14 @@ func cause(err error) error {
 	return err
 }
 
-// tlsAlertForHTTP reports whether a server answered plain HTTP with a TLS alert record (RFC 8446, 5.1: type 21, version 3.x).
+// tlsAlertForHTTP reports whether a server answered plain HTTP with a TLS alert record (RFC 8446, 5.1: type 21, version
+// 3.x).
 func tlsAlertForHTTP(err error) bool {
 	return err != nil && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
 }
 
-// advice says what the reader of an error can check; answeredAt is the server's clock, if it told the time, and over tells
-// that the caller's time is over.
+// advice says what the reader of an error can check. answeredAt is the server's clock, if it sent one; over is set if
+// the caller's time has run out.
 func (c *Client) advice(err error, answeredAt time.Time, over bool) string {
 	var (
 		refusal    *lbapi.Error
@@ -196,13 +194,13 @@ func (c *Client) advice(err error, answeredAt time.Time, over bool) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.As(err, &timeout) && timeout.Timeout() && over:
-		return fmt.Sprintf("the time for the whole operation was over before the answer came: is %q the right endpoint and reachable "+
-			"from here? A longer timeout of the operation gives a slow one more time", c.Endpoint())
+		return fmt.Sprintf("the time for the whole operation was over before the answer arrived: is %q the right endpoint and reachable "+
+			"from here? A longer timeout of the operation gives a slow endpoint more time", c.Endpoint())
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Sprintf("no answer within %s: is %q the right endpoint and reachable from here? "+
-			"A longer request timeout gives a slow one more time", c.config.RequestTimeout, c.Endpoint())
+			"A longer request timeout gives a slow endpoint more time", c.config.RequestTimeout, c.Endpoint())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Sprintf("the connection was cut before the whole answer came: is %q the address of the control API, and does the server stay up?",
+		return fmt.Sprintf("the connection was cut before the whole answer arrived: is %q the address of the control API, and does the server stay up?",
 			c.Endpoint())
 	default:
 		return ""

@@ -65,7 +65,7 @@ func TestACallWhoseOperationIsOutOfTimeSaysThat(t *testing.T) {
 }
 
 func TestAWrongSettingGivesOneClearError(t *testing.T) {
-	const nobody = "http://127.0.0.1:1" // a port that the kernel gives to nobody
+	const nobody = "http://127.0.0.1:1" // a port that the kernel never assigns
 	overTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
 	overTLS.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	overTLS.StartTLS()

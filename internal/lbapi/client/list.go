@@ -9,10 +9,11 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// pageSize is the largest page that the API gives.
+// pageSize is the largest page that the API returns.
 const pageSize = 100
 
-// list reads all pages of the listing at a path, narrowed by filters. Objects that come and go meanwhile may be missed, as with any paged listing.
+// list reads all pages of the listing at a path, narrowed by filters. It may miss objects that come and go meanwhile,
+// like any paged listing.
 func list[P, T any](
 	ctx context.Context, c *Client, operation, path string, filters []lbapi.Filter, open func(P) ([]T, int),
 ) ([]T, error) {
@@ -31,7 +32,7 @@ func list[P, T any](
 		}
 		items, total := open(answer)
 		all = append(all, items...)
-		// A page past the end would be the last one over again.
+		// A page after the end would repeat the last one.
 		if len(items) == 0 || page*pageSize >= total {
 			return all, nil
 		}

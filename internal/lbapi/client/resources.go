@@ -16,7 +16,7 @@ func (c *Client) LoadBalancers(ctx context.Context, filters ...lbapi.Filter) ([]
 		})
 }
 
-// CreateLoadBalancer makes a load balancer and returns its id.
+// CreateLoadBalancer creates a load balancer and returns its id.
 func (c *Client) CreateLoadBalancer(ctx context.Context, spec lbapi.CreateLoadBalancer) (string, error) {
 	created, err := create[lbapi.LoadBalancerCreated](ctx, c, lbapi.LoadBalancers, "load balancer", spec.Name, spec)
 	return created.ID, err
@@ -28,7 +28,7 @@ func (c *Client) LoadBalancer(ctx context.Context, id string) (lbapi.LoadBalance
 	return read.LoadBalancer, err
 }
 
-// LoadBalancerQuota tells how many load balancers the region has and may have; nil where the API does not say.
+// LoadBalancerQuota returns how many load balancers the region has and may have; nil if the API does not say.
 func (c *Client) LoadBalancerQuota(ctx context.Context) (*lbapi.Quota, error) {
 	page, err := do[lbapi.LoadBalancerList](ctx, c, request{
 		operation: "read the quota of load balancers",
@@ -38,7 +38,7 @@ func (c *Client) LoadBalancerQuota(ctx context.Context) (*lbapi.Quota, error) {
 	return page.Quota, err
 }
 
-// LoadBalancerQuotas tells how much is on a load balancer and may be; nil where the API does not say.
+// LoadBalancerQuotas returns how many objects a load balancer has and may have; nil if the API does not say.
 func (c *Client) LoadBalancerQuotas(ctx context.Context, id string) (*lbapi.LoadBalancerQuotas, error) {
 	read, err := object[lbapi.LoadBalancerResult](ctx, c, lbapi.LoadBalancers, "load balancer", id)
 	return read.Quotas, err
@@ -49,7 +49,7 @@ func (c *Client) PatchLoadBalancer(ctx context.Context, id string, change lbapi.
 	return patch(ctx, c, lbapi.LoadBalancers, "load balancer", id, change)
 }
 
-// DeleteLoadBalancer removes a load balancer; a conflict while anything is on it or it is protected.
+// DeleteLoadBalancer deletes a load balancer. It fails with a conflict while anything is on it or it is protected.
 func (c *Client) DeleteLoadBalancer(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.LoadBalancers, "load balancer", id)
 }
@@ -60,7 +60,7 @@ func (c *Client) Listeners(ctx context.Context, filters ...lbapi.Filter) ([]lbap
 		func(page lbapi.ListenerList) ([]lbapi.Listener, int) { return page.Listeners, page.TotalCount })
 }
 
-// CreateListener makes a listener and returns its id.
+// CreateListener creates a listener and returns its id.
 func (c *Client) CreateListener(ctx context.Context, spec lbapi.CreateListener) (string, error) {
 	created, err := create[lbapi.ListenerCreated](ctx, c, lbapi.Listeners, "listener", spec.Name, spec)
 	return created.ID, err
@@ -77,7 +77,7 @@ func (c *Client) PatchListener(ctx context.Context, id string, change lbapi.Patc
 	return patch(ctx, c, lbapi.Listeners, "listener", id, change)
 }
 
-// DeleteListener removes a listener.
+// DeleteListener deletes a listener.
 func (c *Client) DeleteListener(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.Listeners, "listener", id)
 }
@@ -90,7 +90,7 @@ func (c *Client) BackendServices(ctx context.Context, filters ...lbapi.Filter) (
 		})
 }
 
-// CreateBackendService makes a backend service and returns its id.
+// CreateBackendService creates a backend service and returns its id.
 func (c *Client) CreateBackendService(ctx context.Context, spec lbapi.CreateBackendService) (string, error) {
 	created, err := create[lbapi.BackendServiceCreated](ctx, c, lbapi.BackendServices, "backend service", spec.Name, spec)
 	return created.ID, err
@@ -107,12 +107,12 @@ func (c *Client) PatchBackendService(ctx context.Context, id string, change lbap
 	return patch(ctx, c, lbapi.BackendServices, "backend service", id, change)
 }
 
-// DeleteBackendService removes a backend service; a conflict while a listener uses it.
+// DeleteBackendService deletes a backend service. It fails with a conflict while a listener uses it.
 func (c *Client) DeleteBackendService(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.BackendServices, "backend service", id)
 }
 
-// ServerHealth tells how a backend service finds each server of its group.
+// ServerHealth returns the verdict of a backend service on each server of its group.
 func (c *Client) ServerHealth(ctx context.Context, backendServiceID string) ([]lbapi.ServerHealth, error) {
 	health, err := do[lbapi.ServerHealthList](ctx, c, request{
 		operation: fmt.Sprintf("read server health of backend service %q", backendServiceID),
@@ -128,7 +128,7 @@ func (c *Client) ServerGroups(ctx context.Context, filters ...lbapi.Filter) ([]l
 		func(page lbapi.ServerGroupList) ([]lbapi.ServerGroup, int) { return page.ServerGroups, page.TotalCount })
 }
 
-// CreateServerGroup makes an empty server group and returns its id.
+// CreateServerGroup creates an empty server group and returns its id.
 func (c *Client) CreateServerGroup(ctx context.Context, spec lbapi.CreateServerGroup) (string, error) {
 	created, err := create[lbapi.ServerGroupCreated](ctx, c, lbapi.ServerGroups, "server group", spec.Name, spec)
 	return created.ID, err
@@ -145,7 +145,7 @@ func (c *Client) PatchServerGroup(ctx context.Context, id string, change lbapi.P
 	return patch(ctx, c, lbapi.ServerGroups, "server group", id, change)
 }
 
-// DeleteServerGroup removes a server group; a conflict while a backend service uses it.
+// DeleteServerGroup deletes a server group. It fails with a conflict while a backend service uses it.
 func (c *Client) DeleteServerGroup(ctx context.Context, id string) error {
 	return remove(ctx, c, lbapi.ServerGroups, "server group", id)
 }
@@ -155,8 +155,8 @@ func (c *Client) RegisterServers(ctx context.Context, groupID string, servers []
 	return c.serversVerb(ctx, groupID, lbapi.VerbRegisterServers, "register servers in", lbapi.RegisterServers{Servers: servers})
 }
 
-// RegisterServer adds one server to a group and returns its id, or "" where the API does not tell it: the published answer is
-// empty, and lbserver's names the ids.
+// RegisterServer adds one server to a group and returns its id, or "" if the API does not say: the published answer is
+// empty, lbserver's contains the ids.
 func (c *Client) RegisterServer(ctx context.Context, groupID string, server lbapi.RegisterServer) (string, error) {
 	registered, err := do[lbapi.ServersRegistered](ctx, c, request{
 		operation: fmt.Sprintf("register a server in server group %q", groupID),
@@ -183,7 +183,7 @@ func (c *Client) UpdateServers(ctx context.Context, groupID string, servers []lb
 	return c.serversVerb(ctx, groupID, lbapi.VerbUpdateServers, "update servers of", lbapi.UpdateServers{Servers: servers})
 }
 
-// DeregisterServers takes servers out of a group, all or none.
+// DeregisterServers removes servers from a group, all or none.
 func (c *Client) DeregisterServers(ctx context.Context, groupID string, ids []string) error {
 	return c.serversVerb(ctx, groupID, lbapi.VerbDeregisterServers, "deregister servers of", lbapi.DeregisterServers{IDs: ids})
 }

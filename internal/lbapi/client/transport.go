@@ -9,18 +9,19 @@ import (
 	"github.com/hashicorp/go-cleanhttp"
 )
 
-// keptConnections is how many idle connections are kept: as many as Terraform has calls under way, 10 by default and -parallelism
-// at the most. The pool's own number is one for each processor and one more; all others would be dialed for each call.
+// keptConnections is how many idle connections are kept: enough for all calls that Terraform makes at once, which are
+// 10 by default or the value of -parallelism. The pool's own default is the number of processors plus one; all other
+// calls would have to dial.
 const keptConnections = 64
 
-// transport lets an attempt to change something run to its end once it has a connection, even when its context is canceled
-// meanwhile: the server carries the change out anyway, and without the answer nobody would know the id of what it made. The
-// deadline of the context and the request timeout still bound the attempt, and reads end at once.
+// transport lets an attempt to change something finish once it has a connection, even if its context is canceled
+// meanwhile: the server carries out the change anyway, and without the answer nobody would know the id of what it made.
+// The deadline of the context and the request timeout still bound the attempt. Reads end at once.
 type transport struct{ *http.Transport }
 
 func newTransport() transport {
 	pool := cleanhttp.DefaultPooledTransport()
-	pool.DisableCompression = true // an answer is as long as it says, and every header sent is signed
+	pool.DisableCompression = true // an answer has the announced length, and every header sent is signed
 	pool.MaxIdleConns, pool.MaxIdleConnsPerHost = keptConnections, keptConnections
 	pool.DialContext = cancelable(pool.DialContext)
 	return transport{pool}
@@ -29,7 +30,7 @@ func newTransport() transport {
 // attemptContext is the key under which a detached context holds the one it was made from.
 type attemptContext struct{}
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip sends the request. A change gets a context that ignores cancellation once it is connected.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req.Context()
 	if req.Method == http.MethodGet || attempt.Err() != nil {
@@ -45,7 +46,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// detached is a context with the values and the deadline of another one, but without its cancellation.
+// detached returns a context with the values and the deadline of ctx, but without its cancellation.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
@@ -53,8 +54,8 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.WithoutCancel(ctx))
 }
 
-// cancelable makes the dialing for a detached attempt end with the attempt's own context: nothing has been sent yet. To
-// cancel the attempt instead would leave a moment in which it is sent all the same.
+// cancelable makes the dialing for a detached attempt end with the attempt's own context: nothing has been sent yet.
+// Canceling the attempt instead would leave a moment in which it is sent anyway.
 func cancelable(dial dialContext) dialContext {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		attempt, ok := ctx.Value(attemptContext{}).(context.Context)
@@ -67,7 +68,7 @@ func cancelable(dial dialContext) dialContext {
 		defer stop()
 		conn, err := dial(ctx, network, address)
 		if err != nil && attempt.Err() != nil {
-			return nil, attempt.Err() // the dialer would call a deadline a cancellation
+			return nil, attempt.Err() // the dialer would report a deadline as a cancellation
 		}
 		return conn, err
 	}
@@ -75,13 +76,12 @@ func cancelable(dial dialContext) dialContext {
 
 type dialContext = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// detachedBody frees the context of its attempt when it is closed.
+// detachedBody releases the context of its attempt when it is closed.
 type detachedBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc
 }
 
-// Close implements io.Closer.
 func (b detachedBody) Close() error {
 	defer b.cancel()
 	return b.ReadCloser.Close()

@@ -15,7 +15,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// Terraform cancels what is under way when its user interrupts it. What the server makes after that must not be forgotten.
+// Terraform cancels its calls when the user interrupts it. What the server makes after that must not be lost.
 func TestAChangeUnderWayOutlivesTheCancellationOfItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	script := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func TestAChangeUnderWayOutlivesTheCancellationOfItsContext(t *testing.T) {
 	}
 }
 
-// What the server made must be known even when the answer was lost and there is no time left: the nonce finds it.
+// What the server made must become known even if the answer was lost and there is no time left: the nonce finds it.
 func TestWhatBecameOfALostChangeIsAskedForAfterTheEndOfItsTime(t *testing.T) {
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"canceled": context.WithCancel,
@@ -95,7 +95,7 @@ func TestAChangeStillEndsAtTheDeadlineOfItsContext(t *testing.T) {
 	}
 }
 
-// Where the network drops every packet, nothing was sent and nothing is made.
+// If the network drops every packet, nothing was sent and nothing is made.
 func TestAChangeThatHasNoConnectionYetEndsWhenItsContextIsCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	dialing := make(chan struct{})
@@ -120,7 +120,7 @@ func TestAChangeThatHasNoConnectionYetEndsWhenItsContextIsCanceled(t *testing.T)
 func TestNothingIsMadeUnknownWheneverTheContextIsCanceled(t *testing.T) {
 	script := newAPI(t, answer(map[string]any{"listenerId": "listener-1"}))
 	for i := range 200 {
-		client := newTestClient(t, script.URL) // a client of its own, so that dialing is part of it
+		client := newTestClient(t, script.URL) // a new client, so that dialing is included
 		ctx, cancel := context.WithCancel(t.Context())
 		before := script.attempts()
 		timer := time.AfterFunc(time.Duration(i)*5*time.Microsecond, cancel)
@@ -134,7 +134,7 @@ func TestNothingIsMadeUnknownWheneverTheContextIsCanceled(t *testing.T) {
 	}
 }
 
-// Terraform has many calls under way at once, again and again.
+// Terraform makes many calls at once, again and again.
 func TestConnectionsAreKeptForAsManyCallsAsAreMadeAtOnce(t *testing.T) {
 	const waves, calls = 5, 50
 	var opened atomic.Int64

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// maxAuthorization bounds the header's length. The longest honest one, with
-// every header a client is known to send, is under 1 KiB.
+// maxAuthorization bounds the header's length. The longest regular one, with every header that a client is known to
+// send, is under 1 KiB.
 const maxAuthorization = 8 << 10
 
-// authorization is the claim an Authorization header makes.
+// authorization is the content of an Authorization header.
 type authorization struct {
 	accessKey     string
 	date          string // yyyymmdd
@@ -32,9 +32,8 @@ func (a authorization) String() string {
 		", Signature=" + a.signature
 }
 
-// parseAuthorization reads the header's one form. Spaces around the commas
-// are free; everything else is as Sign writes it, so that what is verified has
-// no second reading.
+// parseAuthorization parses the header. Spaces around the commas are optional; everything else must be exactly as Sign
+// writes it, so that what is verified can't be read in two ways.
 func parseAuthorization(text string) (authorization, error) {
 	var claim authorization
 	if len(text) > maxAuthorization {
@@ -68,12 +67,12 @@ func parseAuthorization(text string) (authorization, error) {
 	return claim, nil
 }
 
-// NameRule is what InvalidName demands, in words.
+// NameRule describes the names that InvalidName accepts.
 const NameRule = `visible ASCII characters other than "/" and ","`
 
-// InvalidName says why an access key or a region cannot be told from what stands beside it in the Authorization header or, a
-// region, in the path of a call; "" where it can. The words can follow the name of the setting. That none is given is for the
-// caller to refuse.
+// InvalidName says why an access key or a region can't be used, because it could not be separated from its neighbours
+// in the Authorization header or (a region) in the path of a call; otherwise it returns "". The message is worded to
+// follow the name of the setting. InvalidName accepts an empty name: the caller must check for it.
 func InvalidName(name string) string {
 	invalid := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' || r == ',' }
 	switch {
@@ -111,8 +110,7 @@ func (a *authorization) parseSignedHeaders(text string) error {
 	return nil
 }
 
-// isHeaderName reports whether name is a token (RFC 9110, 5.6.2) without
-// capital letters.
+// isHeaderName reports whether name is a token (RFC 9110, 5.6.2) without capital letters.
 func isHeaderName(name string) bool {
 	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 	return name != "" && strings.Trim(name, token) == ""

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// MalformedError says that a header the scheme needs is missing or not in its
-// form.
+// MalformedError means that a header which the scheme needs is missing or malformed.
 type MalformedError struct {
 	Header string
 	Rule   string // what is wrong with it
@@ -16,22 +15,21 @@ func (e *MalformedError) Error() string {
 	return fmt.Sprintf("header %s: %s", e.Header, e.Rule)
 }
 
-// UnsignedHeaderError says that a header that must be signed is not among the
-// signed ones.
+// UnsignedHeaderError means that a header which must be signed is not signed.
 type UnsignedHeaderError struct{ Name string }
 
 func (e *UnsignedHeaderError) Error() string {
 	return fmt.Sprintf("header %s is not signed; host, %s and %s must be", e.Name, HeaderDate, HeaderNonce)
 }
 
-// UnknownKeyError says that the verifier has no such access key.
+// UnknownKeyError means that the verifier has no such access key.
 type UnknownKeyError struct{ AccessKey string }
 
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("access key %q is not known here", e.AccessKey)
 }
 
-// DateError says that the request's date is too far from the verifier's clock.
+// DateError means that the request's date is too far from the verifier's clock.
 type DateError struct{ Off time.Duration } // positive: the request is ahead
 
 func (e *DateError) Error() string {
@@ -43,15 +41,15 @@ func (e *DateError) Error() string {
 		HeaderDate, e.Off.Abs().Round(time.Second), side, MaxSkew)
 }
 
-// MismatchError says that the signature is not this request's under this key.
-// Either the secret key is another or the request was changed on its way.
+// MismatchError means that the signature is not that of this request under this key: either the secret key is a
+// different one, or the request was changed on its way.
 type MismatchError struct{ AccessKey string }
 
 func (e *MismatchError) Error() string {
 	return fmt.Sprintf("the signature under access key %q does not match the request; is it the right secret key?", e.AccessKey)
 }
 
-// ScopeError says that a good signature was made for another region or service.
+// ScopeError means that a valid signature was made for another region or service.
 type ScopeError struct{ Got, Want Scope }
 
 func (e *ScopeError) Error() string {

@@ -1,8 +1,5 @@
-// Package signature signs and verifies requests of the control API
-// (JDCLOUD2-HMAC-SHA256, api.md "Signing").
-//
-// It does no I/O and keeps no state: the caller holds the body, the clock and
-// the credentials.
+// Package signature signs and verifies requests of the control API (JDCLOUD2-HMAC-SHA256, api.md "Signing"). It does no
+// I/O and keeps no state: the caller provides the body, the clock and the credentials.
 package signature
 
 import (
@@ -23,8 +20,7 @@ const (
 
 	// DateLayout is the form of the date header, always UTC.
 	DateLayout = "20060102T150405Z"
-	// MaxSkew is how far a request's date may be from the verifier's clock,
-	// either way, inclusive.
+	// MaxSkew is how far a request's date may be from the verifier's clock, in either direction, inclusive.
 	MaxSkew = 15 * time.Minute
 
 	keyPrefix        = "JDCLOUD2"
@@ -37,26 +33,23 @@ const (
 	signedHeadersSep = ";"
 )
 
-// Credentials is one key pair. The access key travels in clear; the secret
-// key never leaves its holder.
+// Credentials is one key pair. The access key is sent in clear; the secret key is never sent.
 type Credentials struct {
 	AccessKey string
 	SecretKey string
 }
 
-// Scope is what a signature is good for, besides its day.
+// Scope is what a signature is valid for, besides its day.
 type Scope struct {
 	Region  string
 	Service string
 }
 
-// Sign adds the date, the nonce and the Authorization header to req. body is
-// what req will send (nil for none). All headers that are to be sent must be
-// set before: those in req.Header are signed. Signing again replaces an earlier
-// signature, so a resend keeps its nonce and takes a new date.
+// Sign adds the date, the nonce and the Authorization header to req. body is what req will send (nil for none). Sign
+// signs the headers that are in req.Header, so all headers to be sent must be set before. Signing again replaces an
+// earlier signature, so a repeated request keeps its nonce and gets a new date.
 //
-// The URL's query is rewritten so that a space travels as %20, the only form
-// the scheme knows.
+// Sign rewrites the URL's query so that a space is sent as %20, the only form in the scheme.
 func Sign(req *http.Request, body []byte, credentials Credentials, scope Scope, now time.Time, nonce string) {
 	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, "+", "%20")
 	date := now.UTC().Format(DateLayout)
@@ -75,8 +68,8 @@ func Sign(req *http.Request, body []byte, credentials Credentials, scope Scope, 
 	req.Header.Set(headerAuth, claim.String())
 }
 
-// signedHeaders names, sorted and in lower case, every header that is sent
-// save those that are never signed.
+// signedHeaders returns, sorted and in lower case, the name of every header that is sent, except those that are never
+// signed.
 func signedHeaders(header http.Header) []string {
 	names := []string{headerHost}
 	for name := range header {
@@ -93,8 +86,8 @@ func signedHeaders(header http.Header) []string {
 	return names
 }
 
-// canonicalRequest puts the parts of a request that the signature protects
-// into one text. signed must be in lower case.
+// canonicalRequest joins the parts of a request that the signature protects into one text. signed must be in lower
+// case.
 func canonicalRequest(req *http.Request, signed []string, bodyDigest [sha256.Size]byte) string {
 	path := req.URL.EscapedPath()
 	if path == "" {
@@ -118,8 +111,8 @@ func canonicalRequest(req *http.Request, signed []string, bodyDigest [sha256.Siz
 	return text.String()
 }
 
-// headerValue gives the values of a header joined by commas. net/http keeps
-// the host outside the header map, on either side of the wire.
+// headerValue returns the values of a header joined by commas. net/http keeps the host outside the header map, in
+// clients and in servers.
 func headerValue(req *http.Request, name string) string {
 	if name != headerHost {
 		return strings.Join(req.Header.Values(name), ",")
@@ -130,7 +123,7 @@ func headerValue(req *http.Request, name string) string {
 	return req.URL.Host
 }
 
-// foldSpaces trims spaces at both ends and makes inner runs of them one.
+// foldSpaces removes spaces at both ends and replaces inner runs of spaces by one.
 func foldSpaces(value string) string {
 	value = strings.Trim(value, " ")
 	for strings.Contains(value, "  ") {

@@ -32,8 +32,7 @@ func newRequest(method, url string, header http.Header) *http.Request {
 	return req
 }
 
-// The expected values come from a program in another language that follows
-// api.md and shares nothing with this package.
+// The expected values come from a program in another language that follows api.md and shares nothing with this package.
 func TestSignMakesTheSignaturesOfAnIndependentProgram(t *testing.T) {
 	jsonBody := http.Header{"Content-Type": {"application/json"}}
 	for _, test := range []struct {

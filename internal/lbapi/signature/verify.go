@@ -10,19 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// Verifier checks signatures. It may be used by many goroutines at once.
+// Verifier checks signatures. It is safe for concurrent use.
 type Verifier struct {
 	credentials []Credentials
 	now         func() time.Time
 }
 
-// NewVerifier makes a Verifier that knows the given key pairs and compares
-// dates with now.
+// NewVerifier makes a Verifier that knows the given key pairs and compares dates with now.
 func NewVerifier(now func() time.Time, credentials ...Credentials) *Verifier {
 	return &Verifier{credentials: slices.Clone(credentials), now: now}
 }
 
-// Signed is what a good signature proves about a request.
+// Signed is what a valid signature proves about a request.
 type Signed struct {
 	AccessKey  string
 	Date       time.Time
@@ -30,10 +29,9 @@ type Signed struct {
 	BodyDigest [sha256.Size]byte
 }
 
-// Verify checks the signature of a received request whose whole body is body,
-// and that it was made for scope. Its errors are *MalformedError,
-// *UnknownKeyError, *UnsignedHeaderError, *DateError, *MismatchError and
-// *ScopeError; none holds a secret or the signature that would have been right.
+// Verify checks that a received request, whose whole body is body, has a valid signature for scope. Its errors are
+// *MalformedError, *UnknownKeyError, *UnsignedHeaderError, *DateError, *MismatchError and *ScopeError; none contains a
+// secret or the correct signature.
 func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, error) {
 	claim, err := v.claim(req)
 	if err != nil {
@@ -51,14 +49,14 @@ func (v *Verifier) Verify(req *http.Request, body []byte, scope Scope) (Signed, 
 	return Signed{AccessKey: claim.accessKey, Date: claim.at, Nonce: claim.nonce, BodyDigest: digest}, nil
 }
 
-// VerifyHead checks what does not take the body, so that one is only read for
-// who knows an access key. Its errors are the first four of Verify's.
+// VerifyHead checks everything that does not need the body, so that the server reads the body only for a client that
+// knows an access key. Its errors are the first four of Verify's.
 func (v *Verifier) VerifyHead(req *http.Request) error {
 	_, err := v.claim(req)
 	return err
 }
 
-// claim is what a request says of its signature.
+// claim is what a request states about its signature.
 type claim struct {
 	authorization
 	signedDate string
@@ -86,7 +84,7 @@ func (v *Verifier) claim(req *http.Request) (c claim, err error) {
 	if c.nonce, err = single(req.Header, HeaderNonce); err != nil {
 		return c, err
 	}
-	// The form of a UUID is 36 characters; the parser also takes longer ones.
+	// The text of a UUID has 36 characters; the parser also accepts longer forms.
 	if len(c.nonce) != 36 || uuid.Validate(c.nonce) != nil {
 		return c, &MalformedError{Header: HeaderNonce, Rule: "it must be a UUID"}
 	}
@@ -98,14 +96,14 @@ func (v *Verifier) claim(req *http.Request) (c claim, err error) {
 	return c, nil
 }
 
-// date reads the date header and holds it against the clock and the scope.
+// date parses the date header and compares it with the clock and the scope.
 func (v *Verifier) date(header http.Header, claim authorization) (string, time.Time, error) {
 	text, err := single(header, HeaderDate)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	at, err := time.Parse(DateLayout, text)
-	// time.Parse takes a fraction of a second that the layout lacks.
+	// time.Parse accepts a fraction of a second that the layout lacks.
 	if err != nil || len(text) != len(DateLayout) {
 		return "", time.Time{}, &MalformedError{Header: HeaderDate, Rule: "it must look like " + DateLayout + ", in UTC"}
 	}
@@ -118,8 +116,7 @@ func (v *Verifier) date(header http.Header, claim authorization) (string, time.T
 	return text, at, nil
 }
 
-// secretKey finds a key pair without telling by its timing how much of a key
-// was right.
+// secretKey finds a key pair. Its timing does not show how much of a key was right.
 func (v *Verifier) secretKey(accessKey string) (string, bool) {
 	secretKey, known := "", false
 	for _, credentials := range v.credentials {
@@ -130,7 +127,7 @@ func (v *Verifier) secretKey(accessKey string) (string, bool) {
 	return secretKey, known
 }
 
-// single returns the one value of a header that may not be repeated.
+// single returns the value of a header that may not be repeated.
 func single(header http.Header, name string) (string, error) {
 	values := header.Values(name)
 	if len(values) > 1 {

@@ -1,6 +1,5 @@
--- Half of the connections, those of every second thread, bring a persistence cookie: the arguments are the cookies to
--- take in turn, behind method, path, bytes to upload and whether to close.
--- The summary comes out as one line of JSON.
+-- Half of the connections, those of every second thread, send a persistence cookie. Arguments: method, path, bytes to upload,
+-- whether to close, and then the cookies, which are sent in turn. The summary is printed as one line of JSON.
 
 local threads = 0
 

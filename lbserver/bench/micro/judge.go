@@ -43,15 +43,15 @@ func (t times) median(name string) (nanoseconds float64, known bool) {
 	return (runs[(len(runs)-1)/2] + runs[len(runs)/2]) / 2, true
 }
 
-// The bars on choosing a server. Time that grows with the logarithm of the number of servers is twice as long at 10,000 as
-// at 100, and what does not fit into the processor's caches any more may double it once more.
+// The bars for choosing a server. A time that grows with the logarithm of the number of servers is twice as long at
+// 10,000 as at 100, and data that no longer fits into the processor's caches may double it once more.
 const (
 	fewServers, manyServers = 100, 10_000
 	cacheAllowance          = 2
 	sourceIPBar             = 2000 // ns at 100 servers
 )
 
-// judge says of each bar whether it is met.
+// judge says for each bar whether it is met.
 func judge(measured times) []string {
 	var verdicts []string
 	allowed := cacheAllowance * math.Log(manyServers) / math.Log(fewServers)

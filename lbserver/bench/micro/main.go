@@ -1,6 +1,6 @@
-// Command micro runs the micro-benchmarks beside codec, cookie, schedulers and the rest of a request's way, has benchstat
-// summarize them and compare them with those of the last time, and holds the schedulers against their bars. `make
-// bench-micro` runs it.
+// Command micro runs the micro-benchmarks of a request's parts (codec, cookie, schedulers and others), makes benchstat
+// summarize them and compare them with the last record, and compares the schedulers with their bars. `make bench-micro`
+// runs it.
 package main
 
 import (
@@ -23,10 +23,11 @@ import (
 //go:embed micro.md.tmpl
 var resultsTemplate string
 
-// packages are those with micro-benchmarks; what takes a whole server, as in health and lbserver, is not one.
+// packages returns the packages with micro-benchmarks. Benchmarks that need a whole server, as in health and lbserver,
+// are left out.
 func packages() []string {
 	const internal = "./lbserver/internal/"
-	return []string{internal + "proxy/http1", internal + "persistence", internal + "balance", internal + "sessions", internal + "accesslog"}
+	return []string{internal + "http1", internal + "persistence", internal + "balance", internal + "sessions", internal + "accesslog"}
 }
 
 // plan says what to run and where its results are.
@@ -35,7 +36,7 @@ type plan struct {
 	only      string // pattern of benchmarks
 	count     int
 	time      string
-	raw       string // what `go test -bench` printed
+	raw       string // the output of `go test -bench`
 	output    string
 	load      string // average before the start
 }
@@ -99,7 +100,7 @@ func run(ctx context.Context, chosen *plan) (err error) {
 	return publish(chosen, summary, verdicts)
 }
 
-// measure runs the benchmarks one package after the other, each of them count times.
+// measure runs the benchmarks one package after another, each benchmark count times.
 func measure(ctx context.Context, chosen *plan) ([]byte, error) {
 	arguments := []string{
 		"test", "-p", "1", "-run", "^$", "-bench", chosen.only, "-benchmem", "-benchtime", chosen.time, "-count", fmt.Sprint(chosen.count),

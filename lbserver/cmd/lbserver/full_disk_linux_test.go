@@ -15,8 +15,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// fill makes the disk look full to the process: it can write no file beyond so many bytes, as little as the first pages of
-// its store. Free lifts that again.
+// fill makes the disk look full to the process: it can't write any file beyond this many bytes, not even the first
+// pages of its store. free lifts the limit.
 func (p *process) fill(bytes uint64) {
 	p.t.Helper()
 	limit := unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}
@@ -54,7 +54,7 @@ func TestAFullDiskRefusesChangesAndLosesNothing(t *testing.T) {
 		"register": func() error {
 			return p.RegisterServers(t.Context(), group.ID, []lbapi.RegisterServer{{Type: new(lbapi.ServerAddress), Address: new("10.0.0.1")}})
 		},
-		"delete": func() error { return p.DeleteServerGroup(t.Context(), group.ID) }, // refused otherwise as well: in use
+		"delete": func() error { return p.DeleteServerGroup(t.Context(), group.ID) }, // also refused for another reason: it is in use
 	} {
 		err := change()
 		refusal, ok := errors.AsType[*lbapi.Error](err)
@@ -84,8 +84,8 @@ func TestAFullDiskRefusesChangesAndLosesNothing(t *testing.T) {
 	}
 }
 
-// A disk that fills up in the middle of a flood of changes, over and over, leaves a store that opens and holds exactly what
-// was acknowledged.
+// A disk that fills up again and again during many changes leaves a store that opens and contains exactly the
+// acknowledged changes.
 func TestADiskThatFillsUpAgainAndAgainKeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()

@@ -24,11 +24,11 @@ import (
 // version is set by the release build.
 var version = "dev"
 
-// signalEcho is the time in which a further signal is the same request to stop: timeout(1), and shells and supervisors that
-// signal a process and then its group, send two.
+// signalEcho is the time within which a second signal counts as a repetition of the first: timeout(1), and shells and
+// supervisors that signal a process and then its group, send two.
 const signalEcho = 200 * time.Millisecond
 
-// flags are lbserver's flags; each is an environment variable too, LBSERVER_ and the flag's name in capitals.
+// flags are lbserver's flags. Each is also an environment variable: LBSERVER_ and the flag's name in capitals.
 type flags struct {
 	APIAddress  string     `name:"api-address" default:"127.0.0.1:9080" placeholder:"HOST:PORT" help:"Address of the control API (default ${default}). One that is not loopback needs TLS or --api-insecure." group:"Addresses"`
 	OpsAddress  string     `name:"ops-address" default:"127.0.0.1:9081" placeholder:"HOST:PORT" help:"Address of /healthz, /readyz and /metrics, which need no key (default ${default})." group:"Addresses"`
@@ -44,8 +44,8 @@ type flags struct {
 
 	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
 	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
-	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals of health checks by N, and the timeouts to 1 s at the least, for tests (default ${default})." group:"Traffic"`
-	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may go on at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
+	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
+	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
 	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`
@@ -78,7 +78,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		kong.Description("An application load balancer with a control API.\n\n"+
 			"Every flag is also an environment variable: LBSERVER_ and its name, such as LBSERVER_DATA_DIR.\n\n"+
 			"SIGTERM or SIGINT stops it when the requests in flight are done, a second one at once. SIGHUP opens the access log again. "+
-			"SIGUSR2 has a new key seal the session cookies."),
+			"SIGUSR2 rotates the key that seals the session cookies."),
 		kong.DefaultEnvars("LBSERVER"),
 		kong.Vars{"version": "lbserver " + buildVersion()},
 		kong.Writers(stdout, stderr),
@@ -96,10 +96,11 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return serve(config)
 }
 
-// serve runs until a signal: the first SIGTERM or SIGINT drains, a second one stops at once. SIGHUP reopens the access log, SIGUSR2
-// rotates the key of the persistence cookies.
+// serve runs until a signal stops it: the first SIGTERM or SIGINT drains, a second one stops at once. SIGHUP reopens
+// the access log, SIGUSR2 rotates the key of the persistence cookies.
 func serve(config lbserver.Config) error {
-	// A signal that comes while the server is made waits for it. A reader of the logs that goes away must not end the traffic.
+	// Signals that arrive while the server is being made wait in the channel. SIGPIPE is ignored: a reader of the logs
+	// that goes away must not end the traffic.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, rotateKey)
@@ -113,7 +114,7 @@ func serve(config lbserver.Config) error {
 
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
-	var rotations sync.WaitGroup // which may wait for the store
+	var rotations sync.WaitGroup // a rotation may wait for the store
 	defer rotations.Wait()
 	var first time.Time
 	for {
@@ -177,7 +178,7 @@ func (f *flags) config(logTo io.Writer) (lbserver.Config, error) {
 	return config, nil
 }
 
-// buildVersion is the release's version, or the module's when installed with `go install`.
+// buildVersion returns the release's version, or the module's if installed with `go install`.
 func buildVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version

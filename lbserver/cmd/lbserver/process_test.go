@@ -24,8 +24,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/sampleserver"
 )
 
-// A test binary that finds this in its environment is lbserver itself: the tests below start, signal and kill real
-// processes.
+// A test binary that finds actAsLBServer in its environment acts as lbserver itself: the tests below start, signal and
+// kill real processes.
 const actAsLBServer = "TEST_ACT_AS_LBSERVER"
 
 const patience = 20 * time.Second
@@ -126,7 +126,7 @@ func (p *process) connect(context.Context) error {
 	return err
 }
 
-// chain makes a listener on a free port, over a backend service and a server group with one server.
+// chain creates a listener on a free port, with a backend service and a server group with one server.
 func (p *process) chain(server *sampleserver.Server) (url string) {
 	p.t.Helper()
 	ctx := p.t.Context()
@@ -202,13 +202,14 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
+			t.Fatalf("waited %s without success for %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// count reads how often from the environment; the short default is for every run of the tests, CI sets the full number.
+// count returns a number of repetitions from the environment, or short: short runs in every test, CI sets the full
+// number.
 func count(t *testing.T, variable string, short int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -222,7 +223,8 @@ func count(t *testing.T, variable string, short int) int {
 	return number
 }
 
-// LBSERVER_KILLS kills after LBSERVER_KILL_WRITES acknowledged writes each, by concurrent clients of the API.
+// The test kills lbserver LBSERVER_KILLS times, each time after LBSERVER_KILL_WRITES acknowledged writes by concurrent
+// clients of the API.
 func TestEveryAcknowledgedWriteSurvivesKill(t *testing.T) {
 	t.Parallel()
 	kills, writes := count(t, "LBSERVER_KILLS", 2), count(t, "LBSERVER_KILL_WRITES", 100)
@@ -243,7 +245,8 @@ type writtenGroup struct {
 	number int
 }
 
-// expect checks every acknowledged write. A last write whose acknowledgement was lost may be there or not.
+// expect checks that every acknowledged write is there. A last write whose acknowledgement was lost may be there or
+// not.
 func (p *process) expect(groups map[string]writtenGroup) {
 	p.t.Helper()
 	for id, written := range groups {
@@ -257,8 +260,8 @@ func (p *process) expect(groups map[string]writtenGroup) {
 	}
 }
 
-// writeUntilKilled has 8 clients create server groups and change each nine times, kills lbserver in the middle of it after
-// so many acknowledgements, adds what was acknowledged to groups and returns how many writes that were.
+// writeUntilKilled makes 8 clients create server groups and change each nine times, kills lbserver in the middle of it
+// after this many acknowledgements, adds the acknowledged changes to groups and returns how many writes those were.
 func (p *process) writeUntilKilled(life, writes int, groups map[string]writtenGroup) int {
 	p.t.Helper()
 	loadBalancers, err := p.LoadBalancers(p.t.Context())
@@ -465,7 +468,7 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	go func() { _, _, _ = get(t, url+"/slow?for=15s") }()
 	waitFor(t, "the request to reach the server", func() bool { return server.Requests() > 0 })
 	for _, says := range []string{"a second signal stops at once", "stopping at once"} {
-		// Signals right after the first are taken for its echo, so the second is sent until it is heard.
+		// Signals right after the first count as its echo, so the second is sent until it has an effect.
 		waitFor(t, says, func() bool {
 			if strings.Contains(p.log(), says) {
 				return true

@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// rotateKey is a signal that never comes.
+// rotateKey is a signal that never arrives.
 const rotateKey = syscall.Signal(-1)

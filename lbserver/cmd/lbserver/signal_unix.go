@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// rotateKey is the signal that has a new key seal persistence cookies.
+// rotateKey is the signal that rotates the key of the persistence cookies.
 const rotateKey = syscall.SIGUSR2

@@ -1,7 +1,8 @@
-// Package accesslog writes one line, or one JSON object, a request.
+// Package accesslog writes one line of text, or one JSON object, for each request.
 //
-// A request only appends its line to a buffer in memory; one goroutine writes the buffers out. When the disk is slower
-// than the traffic the buffers fill up, and further lines are dropped and counted. A request never waits for the disk.
+// A request only appends its line to a buffer in memory; one goroutine writes the buffers to the file. If the disk is
+// slower than the traffic, the buffers fill up, and further lines are dropped and counted. A request never waits for
+// the disk.
 package accesslog
 
 import (
@@ -24,15 +25,16 @@ const (
 	Off    = "off"
 )
 
-// bufferBytes bounds what waits to be written, in all shards together: some tens of thousands of lines. As much again may
-// be in the hands of the writer.
+// bufferBytes bounds the lines that wait to be written, in all shards together: some tens of thousands of lines. The
+// writer may hold as much again.
 const bufferBytes = 8 << 20
 
-// hurryBytes in one shard have all of them written before their time. So few lines are still in the caches of a core when
-// they are merged and written, and that is soon done: at 70,000 requests a second the lines of 100 ms are megabytes.
+// hurryBytes is the size at which a shard makes the writer flush early. So few lines are still in a core's caches when
+// they are merged and written, and that takes little time: at 70,000 requests a second the lines of 100 ms are
+// megabytes.
 const hurryBytes = 64 << 10
 
-// Log is an access log. A nil Log is one that is off: all its methods may be called and do nothing. It is safe for
+// Log is an access log. A nil Log is turned off: all its methods may be called and do nothing. A Log is safe for
 // concurrent use.
 type Log struct {
 	format     format
@@ -42,23 +44,24 @@ type Log struct {
 	shardLimit int
 	dropped    atomic.Uint64
 
-	wake     chan struct{} // a line waits where none did, or a file is reopened
-	hurry    chan struct{} // a shard has hurryBytes
+	wake     chan struct{} // the first line came into an empty shard, or a file was reopened
+	hurry    chan struct{} // a shard has reached hurryBytes
 	stop     chan struct{}
 	stopping sync.Once
 	done     chan struct{}
 	reopened atomic.Pointer[os.File] // from Reopen to the writer
 }
 
-// shard is a buffer of finished lines, one for each core, which a lane that keeps to it has for itself.
+// shard is a buffer of finished lines. There is one for each core; entries with the same Lane use the same shard, so
+// its lock is rarely contended.
 type shard struct {
 	mu     sync.Mutex
 	text   []byte // under mu
-	lines  []line // under mu; where in text they are
+	lines  []line // under mu; their places in text
 	second second // under mu
 	closed bool   // under mu; nothing is written any more
 
-	_ [64]byte // a core that writes this shard does not slow down one that writes the next
+	_ [64]byte // keeps this shard and the next on different cache lines
 }
 
 // line is one line in a shard's text. Lines of several shards are merged by the time at which their requests ended.
@@ -71,8 +74,8 @@ var _ proxy.AccessLog = (*Log)(nil)
 
 func (l line) compare(other line) int { return cmp.Compare(l.ended, other.ended) }
 
-// Open opens the access log at a destination: Stdout, Off (the Log is nil) or a path, to which it appends. log is told
-// when lines can't be written and when they can again.
+// Open opens the access log at a destination: Stdout, Off (the Log is nil) or a path, to which it appends. It reports
+// to log when lines can't be written, and when they can again.
 func Open(destination string, format Format, log *slog.Logger) (*Log, error) {
 	switch destination {
 	case Off:
@@ -102,7 +105,8 @@ func openFile(path string) (*os.File, error) {
 	return file, nil
 }
 
-// New makes an access log that writes to output, by one goroutine that Close ends. It fails on an unknown format.
+// New makes an access log that writes to output from its own goroutine, which Close ends. It fails if the format is
+// unknown.
 func New(output io.Writer, format Format, log *slog.Logger) (*Log, error) {
 	appendEntry, ok := formats()[format]
 	if !ok {
@@ -122,7 +126,7 @@ func New(output io.Writer, format Format, log *slog.Logger) (*Log, error) {
 	return l, nil
 }
 
-// Log takes one entry, keeps nothing of it, and returns at once. It allocates nothing once the buffers have grown.
+// Log takes one entry, keeps no reference to it, and returns at once. It allocates nothing once the buffers have grown.
 func (l *Log) Log(entry *proxy.Entry) {
 	if l == nil {
 		return
@@ -134,13 +138,14 @@ func (l *Log) Log(entry *proxy.Entry) {
 		}
 	}
 	s := &l.shards[entry.Shard%uint(len(l.shards))]
-	s.mu.Lock() // held for the time of one line
+	s.mu.Lock() // held only while one line is appended
 	if !l.appendTo(s, entry) {
 		l.dropped.Add(1)
 	}
 }
 
-// appendTo adds an entry to a shard whose lock the caller took, unless that is full, and unlocks it.
+// appendTo adds an entry to a shard, unless the shard is full or closed. The caller has locked the shard; appendTo
+// unlocks it.
 func (l *Log) appendTo(s *shard, entry *proxy.Entry) bool {
 	before := len(s.text)
 	if s.closed || before >= l.shardLimit {
@@ -168,7 +173,7 @@ func notify(channel chan struct{}) {
 	}
 }
 
-// Dropped counts the lines that were lost since the start: the buffers were full, or writing failed.
+// Dropped returns how many lines were lost since the start, because the buffers were full or writing failed.
 func (l *Log) Dropped() uint64 {
 	if l == nil {
 		return 0
@@ -176,8 +181,8 @@ func (l *Log) Dropped() uint64 {
 	return l.dropped.Load()
 }
 
-// Reopen opens the log's path anew, after the file was moved away by a rotation. Lines that were taken before may still go
-// to the old file. On an error the log goes on as it was.
+// Reopen opens the log's path again, after log rotation has moved the file away. Lines logged before may still go to
+// the old file. If it fails, the log continues with the old file.
 func (l *Log) Reopen() error {
 	if l == nil || l.path == "" {
 		return nil
@@ -193,8 +198,8 @@ func (l *Log) Reopen() error {
 	return nil
 }
 
-// Close writes what waits and ends the log; entries that come later count as dropped. It fails when ctx ends before a slow
-// disk has taken everything; the rest goes on being written while the process lives.
+// Close writes the remaining lines and ends the log; entries logged later count as dropped. It fails if ctx ends before
+// a slow disk has taken everything; the rest is then still being written while the process lives.
 func (l *Log) Close(ctx context.Context) error {
 	if l == nil {
 		return nil

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// within polls a condition, for at most 10 s.
+// within polls a condition for at most 10 s.
 func within(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
@@ -56,7 +56,7 @@ func closeLog(tb testing.TB, l *accesslog.Log) {
 	}
 }
 
-// numbered is an entry whose request id is its number and whose end is that many microseconds after the start.
+// numbered returns an entry whose request id is its number and whose end is that many microseconds after the start.
 func numbered(i int) *proxy.Entry {
 	entry := sample()
 	entry.RequestID = uint64(i)
@@ -68,7 +68,7 @@ func numbered(i int) *proxy.Entry {
 type output struct {
 	mu     sync.Mutex
 	text   bytes.Buffer  // under mu
-	gate   chan struct{} // when not nil, each write takes one token
+	gate   chan struct{} // if not nil, each write takes one token
 	accept func(length int) (int, error)
 }
 
@@ -152,7 +152,7 @@ func TestLinesWrittenTogetherAreInTheOrderOfTheirEnds(t *testing.T) {
 	}}
 	l := newLog(t, o)
 	l.Log(numbered(0))
-	<-entered // what comes from here on is written together
+	<-entered // everything logged from here on is written together
 	for i := range 1_000 {
 		l.Log(numbered(1 + (i*7919+13)%1_000))
 	}
@@ -167,8 +167,8 @@ func TestLinesWrittenTogetherAreInTheOrderOfTheirEnds(t *testing.T) {
 	}
 }
 
-// The disk hangs: requests go on at once, memory stays bounded, lines are dropped and counted, and those that were not
-// dropped are written once the disk works again.
+// The disk hangs: requests continue at once, memory stays bounded, lines are dropped and counted, and the lines kept
+// are written once the disk works again.
 func TestSlowDiskDropsLinesAndNeverHoldsUpRequests(t *testing.T) {
 	o := &output{gate: make(chan struct{})}
 	l := newLog(t, o)
@@ -350,7 +350,7 @@ func TestLogAllocatesNothing(t *testing.T) {
 		for range 2_000 {
 			l.Log(entry) // lets the buffers grow
 		}
-		// The rest is the buffers' growth by doubling, far below one in a hundred.
+		// The rest is the buffers' growth by doubling, far below one allocation in a hundred lines.
 		if got := testing.AllocsPerRun(1_000, func() { l.Log(entry) }); got != 0 {
 			t.Errorf("%s: %v allocations", format, got)
 		}
@@ -368,7 +368,7 @@ func TestBurstIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := func() uint64 {
 			var stats runtime.MemStats
-			runtime.GC() // what is garbage is not held
+			runtime.GC() // garbage does not count
 			runtime.ReadMemStats(&stats)
 			return stats.HeapAlloc
 		}
@@ -400,7 +400,7 @@ func TestBurstIsForgotten(t *testing.T) {
 	})
 }
 
-// BenchmarkLog is a line from the request to the file, by every core at once.
+// BenchmarkLog measures a line from the request to the file, on every core at once.
 func BenchmarkLog(b *testing.B) {
 	for _, format := range []accesslog.Format{accesslog.Text, accesslog.JSON} {
 		b.Run(string(format), func(b *testing.B) {

@@ -12,21 +12,21 @@ import (
 // Format is the form of the lines.
 type Format string
 
-// Text is one line a request, close to HAProxy's HTTP log and nginx's combined format:
+// Text is one line for each request, close to HAProxy's HTTP log and nginx's combined format:
 //
 //	192.0.2.7:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080
 //	1.234 200 87 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
 //
-// (without the line break), which is: the client; when the request's head was complete, UTC; listener; backend service
-// and server; the server's address; duration from then in milliseconds; status (0: none was sent); bytes received and
-// sent, heads included; retries; request id; request line; Host; User-Agent; and why the request failed. What is not known
-// is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are escaped as \", \\ and \xHH, so no
-// client can forge a line.
+// (without the line break). The fields are: the client; the time in UTC when the request's head was complete; listener;
+// backend service and server; the server's address; duration from that time in milliseconds; status (0: none was sent);
+// bytes received and sent, heads included; retries; request id; request line; Host; User-Agent; and why the request
+// failed. An unknown value is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are
+// escaped as \", \\ and \xHH, so no client can forge a line.
 //
-// JSON is one object a request with the same facts; what is not known is left out. Bytes that are no UTF-8 are read as
-// Latin-1.
+// JSON is one object for each request with the same fields; unknown values are left out. Bytes that are not valid UTF-8
+// are read as Latin-1.
 //
-// In both, a target over 4,096 bytes and a Host or User-Agent over 1,024 end in "..." there.
+// Both cut a target at 4,096 bytes, a Host or User-Agent at 1,024, and mark the cut with "...".
 const (
 	Text Format = "text"
 	JSON Format = "json"
@@ -37,7 +37,7 @@ const (
 	maxField  = 1024
 )
 
-// format appends the line of an entry. What it makes of the second is kept for the next line.
+// format appends the line of an entry. It keeps the text of the second in second, for the next line.
 type format func(line []byte, entry *proxy.Entry, second *second) []byte
 
 func formats() map[Format]format { return map[Format]format{Text: appendText, JSON: appendJSON} }
@@ -48,7 +48,7 @@ type second struct {
 	text []byte
 }
 
-// appendTime is RFC 3339 in UTC with milliseconds.
+// appendTime appends a time as RFC 3339 in UTC with milliseconds.
 func (s *second) appendTime(line []byte, t time.Time) []byte {
 	if unix := t.Unix(); unix != s.unix || s.text == nil {
 		s.unix, s.text = unix, t.UTC().AppendFormat(s.text[:0], time.DateOnly+"T"+time.TimeOnly)
@@ -58,7 +58,7 @@ func (s *second) appendTime(line []byte, t time.Time) []byte {
 	return append(line, 'Z')
 }
 
-// appendThousandths adds a number below 1,000 as three digits.
+// appendThousandths appends a number below 1,000 as three digits.
 func appendThousandths(line []byte, number int) []byte {
 	return append(line, '0'+byte(number/100), '0'+byte(number/10%10), '0'+byte(number%10))
 }
@@ -116,7 +116,7 @@ func appendAddress(line []byte, address netip.AddrPort) []byte {
 	return address.AppendTo(line)
 }
 
-// appendWord adds an identifier of our own, which needs no escaping.
+// appendWord appends one of our own identifiers, which needs no escaping.
 func appendWord(line []byte, word string, end byte) []byte {
 	if word == "" {
 		word = "-"
@@ -135,7 +135,7 @@ func appendQuoted[T ~string | ~[]byte](line []byte, text T) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendID adds all 16 digits of a request's id.
+// appendID appends all 16 digits of a request's id.
 func appendID(line []byte, id uint64) []byte {
 	var digits [16]byte
 	for i := range digits {
@@ -165,7 +165,7 @@ func appendEscaped[T ~string | ~[]byte](line []byte, text T, limit int) []byte {
 	return line
 }
 
-// plain is the length of what text begins with that needs no escape: most texts are so to their end.
+// plain returns how many bytes at the start of text need no escape: all of them in most texts.
 func plain[T ~string | ~[]byte](text T) int {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
@@ -214,7 +214,7 @@ func appendAddressField(line []byte, opening string, address netip.AddrPort) []b
 	return append(address.AppendTo(line), '"')
 }
 
-// appendOurs is appendString for a word of our own, which needs no escaping.
+// appendOurs is appendString for one of our own words, which needs no escaping.
 func appendOurs(line []byte, opening, word string) []byte {
 	if word == "" {
 		return line
@@ -222,7 +222,8 @@ func appendOurs(line []byte, opening, word string) []byte {
 	return append(append(append(line, opening...), word...), '"')
 }
 
-// appendString adds a text, unless there is none, behind what opens its value: comma, name, colon and quote.
+// appendString appends opening (comma, name, colon and quote), the text and the closing quote, unless the text is
+// empty.
 func appendString[T ~string | ~[]byte](line []byte, opening string, text T, limit int) []byte {
 	if len(text) == 0 {
 		return line
@@ -254,7 +255,7 @@ func appendString[T ~string | ~[]byte](line []byte, opening string, text T, limi
 	return append(line, '"')
 }
 
-// sequence returns the length of the UTF-8 sequence that text begins with, or 1 where it begins with none.
+// sequence returns the length of the UTF-8 sequence at the start of text, or 1 if there is none.
 func sequence[T ~string | ~[]byte](text T) int {
 	var head [utf8.UTFMax]byte
 	_, size := utf8.DecodeRune(head[:copy(head[:], text)])

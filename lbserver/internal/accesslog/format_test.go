@@ -107,7 +107,7 @@ func TestLongTextsAreCut(t *testing.T) {
 	}
 }
 
-// Whatever a client sends, a line stays one line of printable ASCII with the fields that it should have, and an object
+// Whatever a client sends, a line stays one line of printable ASCII with the right number of fields, and an object
 // stays one valid object from which the text can be read.
 func FuzzFormats(f *testing.F) {
 	f.Add([]byte("GET"), []byte("/"), []byte("example.com"), []byte("curl"))

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// flushDelay is for how long lines gather before they are written together.
+// flushDelay is how long lines gather before they are written together.
 const flushDelay = 100 * time.Millisecond
 
 const (
-	// trimInterval is after how long buffers are given back that nothing has needed a quarter of meanwhile: 10,000 clients that
-	// leave together write megabytes, and would hold them for good.
+	// trimInterval is how often buffers are released that needed less than a quarter of their size since the last time:
+	// 10,000 clients that leave together write megabytes, which the log would otherwise hold for good.
 	trimInterval = 10 * time.Second
-	// keptBytes is not worth giving back.
+	// keptBytes is the size below which a buffer is not released.
 	keptBytes = 16 << 10
 )
 
-// writer is the goroutine that writes a log out; nothing of it is used by another.
+// writer writes a log's lines to its output. All its fields belong to its one goroutine.
 type writer struct {
 	log    *Log
 	output io.Writer
 
 	texts  [][]byte // of the shards, taken for writing, then given back empty
 	lines  [][]line
-	next   [][]line // those of lines that are not in batch yet
+	next   [][]line // the lines that are not in batch yet
 	batch  []byte
 	most   int  // bytes of the largest batch since the last trim
 	torn   bool // the last write ended within a line
@@ -40,8 +40,8 @@ func (w *writer) run() {
 	w.texts, w.lines, w.next = make([][]byte, shards), make([][]line, shards), make([][]line, shards)
 	timer := time.NewTimer(flushDelay)
 	defer timer.Stop()
-	wake := w.log.wake            // nil while lines come, which are written each time that the timer fires
-	var trimming <-chan time.Time // nil while there is nothing to give back
+	wake := w.log.wake            // nil while lines arrive: the timer flushes those
+	var trimming <-chan time.Time // nil while there is nothing to release
 	for {
 		select {
 		case <-wake:
@@ -72,8 +72,8 @@ func (w *writer) run() {
 	}
 }
 
-// trim gives back buffers that are much larger than what was written of late, and reports whether some are left that may be
-// another time.
+// trim releases buffers that are much larger than what was written recently, and reports whether some are left that a
+// later trim may release.
 func (w *writer) trim() (more bool) {
 	needed := max(w.most, keptBytes/4)
 	w.most = 0
@@ -91,8 +91,8 @@ func (w *writer) trim() (more bool) {
 	return false
 }
 
-// flush writes the lines that the shards hold and reports whether there were any; closing ends the shards, so that none is
-// left unwritten and uncounted.
+// flush writes the lines that the shards hold and reports whether there were any. closing closes the shards, so that
+// every later line counts as dropped.
 func (w *writer) flush(closing bool) (wrote bool) {
 	if file := w.log.reopened.Swap(nil); file != nil {
 		w.closeFile()
@@ -105,7 +105,7 @@ func (w *writer) flush(closing bool) (wrote bool) {
 		s.text, w.texts[i] = w.texts[i][:0], s.text
 		s.lines, w.lines[i] = w.lines[i][:0], s.lines
 		s.mu.Unlock()
-		// A lane's lines are in order; those of others may have come between.
+		// Lines with one Lane are in order; lines with another may be among them.
 		if !slices.IsSortedFunc(w.lines[i], line.compare) {
 			slices.SortStableFunc(w.lines[i], line.compare)
 		}
@@ -122,7 +122,8 @@ func (w *writer) flush(closing bool) (wrote bool) {
 	return true
 }
 
-// merge adds the lines of all shards to the batch, in the order in which their requests ended.
+// merge appends the lines of all shards to the batch, in the order in which their requests ended, and reports whether
+// there were any.
 func (w *writer) merge() (some bool) {
 	copy(w.next, w.lines)
 	for {
@@ -142,7 +143,7 @@ func (w *writer) merge() (some bool) {
 	}
 }
 
-// write puts the batch out. What can't be written is dropped: keeping it would only make the next requests' lines late.
+// write writes the batch. Lines that can't be written are dropped: keeping them would only delay the next ones.
 func (w *writer) write() {
 	n, err := w.output.Write(w.batch)
 	if err == nil {
@@ -164,7 +165,7 @@ func (w *writer) write() {
 	w.failed = true
 }
 
-// closeFile closes the output unless it is the process's own.
+// closeFile closes the output unless it is standard output.
 func (w *writer) closeFile() {
 	if file, ok := w.output.(*os.File); ok && file != os.Stdout {
 		if err := file.Close(); err != nil {

@@ -48,7 +48,7 @@ func TestNoServersGiveNoPick(t *testing.T) {
 			if got := picker.Pick(netip.MustParseAddr("192.0.2.1"), nil); got != -1 {
 				t.Errorf("%s, %s: picked %d, want -1", scheduler, name, got)
 			}
-			// A set that comes back after everything was gone must work.
+			// A set that comes back after all servers were gone must work.
 			picker = balance.New(scheduler, serversOf(3, 1), picker)
 			if got := picker.Pick(netip.MustParseAddr("192.0.2.1"), nil); got < 0 {
 				t.Errorf("%s, %s: no pick after servers came", scheduler, name)

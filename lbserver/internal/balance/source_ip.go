@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// sourceIP is weighted rendezvous hashing of the client's address: each server draws, by a hash of the client and of its
-// own key, an exponentially distributed waiting time with its weight as the rate, and the shortest wait wins. Each
-// server's draw depends on nothing but the client and itself, so a server that leaves moves only its own clients, one
-// that comes takes only what becomes its own, and a changed weight moves only the difference.
+// sourceIP is weighted rendezvous hashing of the client's address: each server draws, by a hash of the client and of
+// its own key, an exponentially distributed waiting time with its weight as the rate, and the shortest wait wins. A
+// server's draw depends only on the client and itself, so a server that leaves moves only its own clients, a server
+// that joins takes only the clients that become its own, and a changed weight moves only the difference.
 //
-// All is integer arithmetic: every node of a fleet, on any processor, gives the same answer. The answers are part of what
-// users see (a client changes its server when they change), so the test keeps a table of them.
+// All arithmetic is on integers: every node of a fleet, on any processor, gives the same answer. Users see the answers
+// (a client changes its server when they change), so a test holds a table of them.
 type sourceIP struct {
 	servers   []Server
 	keyHashes []uint64
@@ -30,7 +30,7 @@ func newSourceIP(servers []Server) *sourceIP {
 	return p
 }
 
-// Pick returns the server with the shortest waiting time among those not tried, in a time that grows with the number of
+// Pick returns the server with the shortest waiting time among those not tried. It takes time linear in the number of
 // servers. An IPv4 address and the same address mapped into IPv6 are one client; a zone does not count.
 func (p *sourceIP) Pick(client netip.Addr, tried []int) int {
 	address := client.As16()
@@ -39,8 +39,8 @@ func (p *sourceIP) Pick(client netip.Addr, tried []int) int {
 	best, bestWait, bestWeight := -1, uint64(0), uint64(0)
 	for i, keyHash := range p.keyHashes {
 		weight, draw := p.weights[i], mix(clientHash^keyHash)
-		// wait/weight < bestWait/bestWeight. A wait has 54 bits and a weight 7. As -log2(x) is 1.44 × (1-x) at the least, most
-		// servers are out without a logarithm.
+		// wait/weight < bestWait/bestWeight. A wait has 54 bits and a weight 7. Since -log2(x) is at least 1.44 ×
+		// (1-x), most servers are ruled out without computing a logarithm.
 		theirs := bestWait * weight
 		if best >= 0 && ^draw>>(64-logFraction)*bestWeight > theirs {
 			continue
@@ -58,8 +58,8 @@ func (p *sourceIP) Pick(client netip.Addr, tried []int) int {
 	return best
 }
 
-// logSteps is the number of pieces of the logarithm's table. Its lines between 1024 points are off by less than 10⁻⁶,
-// and by less than 0.05 % in slope, which is the error that a server's share can have.
+// logSteps is the number of segments in the table of logarithms. Linear interpolation between its 1024 points is off by
+// less than 10⁻⁶, and by less than 0.05 % in slope, which bounds the error of a server's share.
 const (
 	logSteps    = 1 << logStepBits
 	logStepBits = 10
@@ -76,8 +76,9 @@ var logarithms = sync.OnceValue(func() *[logSteps + 1]uint64 {
 	return &table
 })
 
-// binaryLog returns log2(x/2⁶³) for x from 2⁶³, in units of 2⁻⁴⁸, digit by digit: the square of a number from 1 to 2
-// passes 2 exactly when the next digit of its logarithm is 1. Unlike math.Log2 it is the same on every processor.
+// binaryLog returns log2(x/2⁶³) for x of at least 2⁶³, in units of 2⁻⁴⁸, digit by digit: the square of a number from 1
+// to 2 is at least 2 exactly if the next digit of its logarithm is 1. Unlike math.Log2 it is the same on every
+// processor.
 func binaryLog(x uint64) (logarithm uint64) {
 	for range logFraction {
 		high, low := bits.Mul64(x, x) // x² in units of 2⁻¹²⁶, so high in units of 2⁻⁶²
@@ -94,7 +95,7 @@ func binaryLog(x uint64) (logarithm uint64) {
 
 // negativeLog returns -log2(h/2⁶⁴) in units of 2⁻⁴⁸: for a uniform h an exponentially distributed number.
 func (p *sourceIP) negativeLog(h uint64) uint64 {
-	h |= 1 // a logarithm of 0 has no end; the lowest bit is worth nothing
+	h |= 1 // the logarithm of 0 is infinite; setting the lowest bit changes the result by nothing that counts
 	zeros := bits.LeadingZeros64(h)
 	rest := h << zeros << 1 // h = 2^(63-zeros) × (1 + rest/2⁶⁴)
 	step := rest >> (64 - logStepBits)
@@ -103,7 +104,7 @@ func (p *sourceIP) negativeLog(h uint64) uint64 {
 	return uint64(zeros+1)<<logFraction - low - between
 }
 
-// hashKey is FNV-1a, then mixed: FNV alone leaves keys that differ in their last character close together.
+// hashKey is FNV-1a, then mixed: FNV alone gives similar hashes to keys that differ in their last character.
 func hashKey(key string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(key) {

@@ -51,7 +51,8 @@ func TestRemovalMovesOnlyItsOwnClients(t *testing.T) {
 			if from != gone && left[to].Key != servers[from].Key {
 				t.Fatalf("client %s moved from %s to %s when %s left", client, servers[from].Key, left[to].Key, servers[gone].Key)
 			}
-			// A retry after the server failed goes where the clients go when it is removed.
+			// A retry after the server failed goes to the server that the client would move to if the failed one were
+			// removed.
 			if retried := before.Pick(client, []int{gone}); from == gone && len(left) > 0 && servers[retried].Key != left[to].Key {
 				t.Fatalf("client %s: retried on %s, moved to %s", client, servers[retried].Key, left[to].Key)
 			}
@@ -86,8 +87,8 @@ func TestMappedAddressIsTheSameClient(t *testing.T) {
 	})
 }
 
-// Shares follow the weights for clients in sequence, the least random ones there are: within five standard deviations,
-// and 0.1 % for the table of logarithms.
+// Shares follow the weights even for clients with consecutive addresses, the least random there are: within five
+// standard deviations, and 0.1 % for the table of logarithms.
 func TestSharesFollowWeights(t *testing.T) {
 	const clients = 200_000
 	for _, weights := range [][]int{{1, 1}, {5, 3, 2}, {100, 1}, slices.Repeat([]int{10}, 20), mixedWeights(50)} {
@@ -110,8 +111,8 @@ func TestSharesFollowWeights(t *testing.T) {
 	}
 }
 
-// These answers hold for every version and processor: a node that gave others would send a fleet's clients elsewhere.
-// They were worked out by a second implementation with floating-point logarithms.
+// These answers hold for every version and processor: a node that gave others would send a fleet's clients to other
+// servers. A second implementation, with floating-point logarithms, computed them.
 func TestAnswersAreFixedForEver(t *testing.T) {
 	servers := []balance.Server{
 		{Key: "10.0.0.1:80", Weight: 1}, {Key: "10.0.0.2:80", Weight: 2}, {Key: "10.0.0.3:80", Weight: 5},
@@ -142,7 +143,7 @@ func TestAnswersAreFixedForEver(t *testing.T) {
 			t.Errorf("%s: %s, want %s", client, got, want)
 		}
 	}
-	// A checksum over many clients, so that no corner of the hash or of the table of logarithms escapes.
+	// A checksum over many clients covers every part of the hash and of the table of logarithms.
 	sum := uint64(0)
 	for i := range uint32(100_000) {
 		sum = sum*31 + uint64(picker.Pick(clientNumber(i*2_654_435_761), nil))

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// newLeastConnections makes a picker that plays a tournament or scans, whatever its size.
+// newLeastConnections makes a picker that plays a tournament or scans, whatever the size of the set.
 func newLeastConnections(weights []int, tournament bool) *weightedLeastConnections {
 	servers := make([]Server, len(weights))
 	for i, weight := range weights {
@@ -30,7 +30,7 @@ func newLeastConnections(weights []int, tournament bool) *weightedLeastConnectio
 	return p
 }
 
-// A tournament is quicker than looking at every server, and picks the very same one.
+// A tournament is faster than a scan of all servers and must pick the same server.
 func TestTournamentPicksWhatAScanPicks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 3)), 1, 70).Draw(t, "weights")
@@ -62,8 +62,8 @@ func TestTournamentPicksWhatAScanPicks(t *testing.T) {
 	})
 }
 
-// Whatever happened at the same time: once all is quiet, every node names the best server below it. The rounds are short
-// and many, as a match that missed something is put right by the next one on its way.
+// Whatever ran concurrently: once all threads have returned, every node names the best server below it. The rounds are
+// short and many, because a later match repairs what an earlier one missed.
 func TestTournamentIsExactWhenTheDustHasSettled(t *testing.T) {
 	const workers, servers, rounds = 3, 6, 10_000
 	p := newLeastConnections([]int{1, 2, 1, 3, 1, 1}, true)
@@ -98,7 +98,7 @@ func TestTournamentIsExactWhenTheDustHasSettled(t *testing.T) {
 				wrong++
 			}
 		}
-		for _, server := range p.servers { // no count may stay below 0
+		for _, server := range p.servers { // no count may fall below 0
 			server.InFlight.Add(-min(server.InFlight.Load(), 0))
 		}
 	}
@@ -108,8 +108,8 @@ func TestTournamentIsExactWhenTheDustHasSettled(t *testing.T) {
 	}
 }
 
-// A worker may decide on what the others are about to change: by each of them a server may be ahead twice, picked but not
-// counted yet, and picked for what was known before.
+// A worker may decide on counts that the others are about to change: for each of them a server may be ahead by two, one
+// request picked but not counted yet and one picked from what was known before.
 func TestConcurrentPicksKeepServersLevel(t *testing.T) {
 	const workers, each = 4, 2_000
 	p := newLeastConnections(slices.Repeat([]int{1}, 50), true)
@@ -131,7 +131,7 @@ func TestConcurrentPicksKeepServersLevel(t *testing.T) {
 	}
 }
 
-// Counts change while one picker replaces another; whichever is asked goes by what they are.
+// Counts change while one picker replaces another; whichever is asked uses the current counts.
 func TestCountsAreFollowedThroughChangesOfTheSet(t *testing.T) {
 	servers := newLeastConnections(slices.Repeat([]int{1}, 120), true).servers
 	var current *weightedLeastConnections
@@ -174,7 +174,7 @@ func TestCountsAreFollowedThroughChangesOfTheSet(t *testing.T) {
 	}
 }
 
-// A request that began before the set changed picks from the old one, which no change of a count reaches any more.
+// A request that began before the set changed picks from the old picker, which changes of counts no longer reach.
 func TestRetiredTournamentStillSpreads(t *testing.T) {
 	p := newLeastConnections(slices.Repeat([]int{1}, 40), true)
 	p.retire()
@@ -188,8 +188,8 @@ func TestRetiredTournamentStillSpreads(t *testing.T) {
 	}
 }
 
-// BenchmarkLeastConnections is what a request causes: a pick, and two changes of a count, with the count of another server
-// changing in between.
+// BenchmarkLeastConnections measures what a request causes: a pick and two changes of a count, with another server's
+// count changing in between.
 func BenchmarkLeastConnections(b *testing.B) {
 	for _, way := range []string{"scan", "tournament"} {
 		for _, count := range []int{8, 32, 64, 100, 1_000, 10_000} {

@@ -1,25 +1,25 @@
 package balance
 
 // wholeTurn is one turn of one server in fixed point. A server of weight w has w turns in a unit of virtual time, one
-// every 1/w; its phase, 0 to wholeTurn, is how much of the wait for its next turn is still to come.
+// every 1/w. Its phase, 0 to wholeTurn, is the part of the wait for its next turn that remains.
 const wholeTurn = 1 << 32
 
-// departedLimit bounds what a picker remembers of servers that have left, so that a service whose servers come and go
-// for months under new addresses does not grow, and a change of it stays cheap. Of more that flap at one time, those
-// that left first come back as fresh ones.
+// departedLimit bounds how many departed servers a picker remembers, so that a service whose servers come and go for
+// months under new addresses does not grow, and changing it stays cheap. If more than that come and go at one time,
+// those that left first come back as new servers.
 const departedLimit = 1024
 
-// turn is a server's place in the round at the moment when one picker replaces another. It counts in turns and not in
-// time, so it means the same after the server's weight has changed.
+// turn is a server's place in the round at the moment when one picker replaces another. It is a fraction of a turn, not
+// a time, so it keeps its meaning when the server's weight changes.
 type turn struct {
 	key   string
 	phase uint64
 }
 
 // join gives every server its phase: the remembered one, so that neither leaving and coming back nor a change among
-// other servers makes it wait anew, or a fresh one. Fresh servers of one weight are spread evenly over their turn, which
-// is what keeps 5:1:1 from serving the five in a row. The second result is what was remembered of the servers that are
-// not in the set, the latest first.
+// other servers makes it wait from the start, or a new one. New servers of one weight are spread evenly over their
+// turn, so that 5:1:1 does not serve the five in a row. departed lists the remembered servers that are not in the set,
+// the latest first.
 func join(servers []Server, remembered []turn) (phases []uint64, departed []turn) {
 	phaseOf := make(map[string]uint64, len(remembered))
 	for _, r := range remembered {

@@ -6,37 +6,37 @@ import (
 	"sync/atomic"
 )
 
-// weightedLeastConnections picks the server with the smallest (in-flight+1)/weight. Between servers that tie it goes
-// round robin, smooth and by weight: each has its next turn in virtual time, the earliest turn wins, and a server that is
-// picked moves on by 1/weight. A server that was not picked for a while finds its turn overdue; it gets one, and then
-// goes on from the present rather than take all that it missed.
+// weightedLeastConnections picks the server with the smallest (in-flight+1)/weight. Ties are resolved by a smooth
+// weighted round robin: each server has its next turn in virtual time, the earliest turn wins, and the server that is
+// picked moves on by 1/weight. A server that was not picked for a while finds its turn overdue; it gets one turn and
+// then continues from the present, without catching up on the turns it missed.
 //
-// A small set is scanned at each pick. A larger one plays a tournament, which each change of a count keeps up to date, so
-// that a pick takes a time that grows with the logarithm of the number of servers.
+// A small set is scanned at each pick. A larger one plays a tournament, which every change of a count keeps up to date,
+// so that a pick takes time logarithmic in the number of servers.
 type weightedLeastConnections struct {
 	servers    []Server
 	contenders []contender
-	tournament *tournament // nil where the set is scanned
+	tournament *tournament // nil if the set is scanned
 	departed   []turn
 
-	// The word that every pick writes stays off the cache lines that all cores only read.
+	// Every pick writes clock, so it stays off the cache lines that all cores only read.
 	_     [64]byte
 	clock atomic.Uint64 // virtual time of the latest turn taken
 	_     [56]byte
 }
 
-// scanLimit is the largest set that is scanned. BenchmarkLeastConnections: at 64 servers a scan costs as much as what a
-// request causes in a tournament, a pick and two changes of a count (250 ns).
+// scanLimit is the size of the largest set that is scanned. BenchmarkLeastConnections: at 64 servers a scan costs as
+// much as what one request causes in a tournament, a pick and two changes of a count (250 ns).
 const scanLimit = 64
 
-// tieTime is the unit of virtual time in fixed point. At 24 binary digits 1/97, the worst case, is off by 4·10⁻⁶, and
-// uint64 lasts for 10¹² turns of one server between two changes of the set.
+// tieTime is the unit of virtual time in fixed point. With 24 binary digits the error of 1/97, the worst case, is
+// 4·10⁻⁶, and a uint64 lasts for 10¹² turns of one server between two changes of the set.
 const tieTime = 1 << 24
 
 // phaseToTieTime divides a phase, in 2⁻³² of a turn, into units of virtual time.
 const phaseToTieTime = wholeTurn / tieTime
 
-// casAttempts bounds how often a pick looks anew because another took the turn that it had found.
+// casAttempts bounds how often a pick tries again after another pick took the turn it had found.
 const casAttempts = 4
 
 func newWeightedLeastConnections(servers []Server, previous *weightedLeastConnections) *weightedLeastConnections {
@@ -79,7 +79,7 @@ func (p *weightedLeastConnections) Pick(_ netip.Addr, tried []int) int {
 	}
 }
 
-// least finds the best server that was not tried, or -1.
+// least returns the best server that was not tried, or -1.
 func (p *weightedLeastConnections) least(tried []int) int {
 	switch {
 	case p.tournament == nil:
@@ -87,7 +87,7 @@ func (p *weightedLeastConnections) least(tried []int) int {
 	case len(tried) == 0:
 		return p.tournament.winner(1)
 	default:
-		return p.tournament.winnerBut(1, tried)
+		return p.tournament.winnerExcept(1, tried)
 	}
 }
 
@@ -104,14 +104,15 @@ func (p *weightedLeastConnections) scan(tried []int) int {
 	return best
 }
 
-// retire ends what the picker does at each change of a count; picks go on to work, on what is known by then.
+// retire stops the updates that each change of a count makes to the tournament; later picks still work, from the counts
+// known by then.
 func (p *weightedLeastConnections) retire() {
 	if p.tournament != nil {
 		p.tournament.leave()
 	}
 }
 
-// remember returns the phase of every server known to p: the present ones, then the departed.
+// remember returns the phase of every server that p knows: the present ones, then the departed.
 func (p *weightedLeastConnections) remember() []turn {
 	remembered := make([]turn, 0, len(p.servers)+len(p.departed))
 	now := p.clock.Load()

@@ -16,7 +16,7 @@ func leastConnections(servers []balance.Server, previous balance.Picker) balance
 	return balance.New(lbapi.WeightedLeastConnections, servers, previous)
 }
 
-// isLeast says whether no server has a smaller (in-flight+1)/weight than server i.
+// isLeast reports whether no server has a smaller (in-flight+1)/weight than server i.
 func isLeast(servers []balance.Server, i int) bool {
 	for _, other := range servers {
 		if (servers[i].InFlight.Load()+1)*int64(other.Weight) > (other.InFlight.Load()+1)*int64(servers[i].Weight) {
@@ -48,8 +48,8 @@ func TestNoServerIsABetterChoice(t *testing.T) {
 	})
 }
 
-// While the same servers tie, each cycle of their weights holds each of them exactly by its weight. The tie changes from
-// time to time, and none of the earlier one may be left in it.
+// While the same servers tie, each cycle of their weights gives each of them exactly its weight. The tie changes from
+// time to time, and nothing of the earlier tie may be left in it.
 func TestTiesGoRoundByWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(1, 10), 2, 12).Draw(t, "weights")
@@ -95,7 +95,7 @@ func TestTiesGoOnAfterAChangeOfServers(t *testing.T) {
 	servers := serversOf(1, 1, 1, 1)
 	picker := leastConnections(servers, nil)
 	picked := make([]int, len(servers))
-	// A change before each pick: starting the round afresh would give all to the first.
+	// With a change before each pick, starting the round again would give everything to the first server.
 	for i := range 300 {
 		picker = leastConnections(servers[:3+i%2], picker)
 		picked[picker.Pick(netip.Addr{}, nil)]++

@@ -13,23 +13,23 @@ import (
 // In virtual time a server of weight w has its turns at (k+phase)/w, k = 0, 1, 2, …; the order of picks is the merge of
 // all servers' turns. With g the greatest common divisor of the weights, every stretch of virtual time of length 1/g
 // holds exactly w/g turns of each server, whatever the phases. So the order is periodic with sum(w)/g entries: it is
-// laid out once, a pick is one atomic add, and any such number of picks in a row, from wherever it is counted and on
-// however many cores, holds each server exactly by its weight.
+// laid out once, a pick is one atomic add, and any sum(w)/g picks in a row, from any starting point and on any number
+// of cores, give each server exactly its share.
 //
-// When the set changes, each server's phase goes over to the next picker. From the virtual time at which a server first
-// came in, while it is in the set, its picks therefore never differ from weight × time by more than one, through any
-// number of changes: it can neither gain nor starve by its own flapping or by others'.
+// When the set changes, each server's phase passes to the next picker. So from the virtual time at which a server first
+// joined, while it is in the set, its picks never differ from weight × time by more than one, through any number of
+// changes: neither its own flapping nor that of others makes it gain or starve.
 //
-// The order takes 4 bytes an entry, so at most 400 bytes a server (weight 100), and is made by a bucket sort in linear
-// time: 10,000 servers of weights 1 to 100 take 2 MB and some tens of milliseconds.
+// The order takes 4 bytes an entry, so at most 400 bytes a server (weight 100). A bucket sort makes it in linear time:
+// 10,000 servers of weights 1 to 100 take 2 MB and some tens of milliseconds.
 type weightedRoundRobin struct {
 	servers  []Server
-	phases   []uint64 // at the start of order, by server
+	phases   []uint64 // when order begins, by server
 	departed []turn
-	order    []uint32 // one period: indices of servers
-	begun    bool     // a pick has been made by this line of pickers before this one
+	order    []uint32 // one period: indices into servers
+	begun    bool     // an earlier picker that this one continues has made a pick
 
-	// The one word that every core writes stays off the cache lines that they all read, ours and our neighbours'.
+	// Every core writes next, so it stays off the cache lines that they all only read, ours and our neighbours'.
 	_    [64]byte
 	next atomic.Uint64
 	_    [56]byte
@@ -38,8 +38,8 @@ type weightedRoundRobin struct {
 func newWeightedRoundRobin(servers []Server, previous *weightedRoundRobin) *weightedRoundRobin {
 	p := &weightedRoundRobin{servers: servers}
 	var remembered []turn
-	// Before the first pick there is nothing to be fair about. Starting afresh then lets servers that were registered
-	// one after another be spread as if they had come together.
+	// Before the first pick there is nothing to be fair about. Starting fresh spreads servers that were registered one
+	// after another as if they had come together.
 	if previous != nil && (previous.begun || previous.next.Load() > 0) {
 		p.begun = true
 		remembered = previous.turns()
@@ -49,8 +49,9 @@ func newWeightedRoundRobin(servers []Server, previous *weightedRoundRobin) *weig
 	return p
 }
 
-// Pick takes the next entry of the order. A request that has already tried that server takes further ones: a skipped
-// entry is spent, because passing it on would give all the turns of a dead server to whichever comes after it.
+// Pick takes the next entry of the order. A request that has already tried that server takes further entries; the
+// skipped entry is spent, because passing it on would give all turns of a dead server to whichever server comes after
+// it.
 func (p *weightedRoundRobin) Pick(_ netip.Addr, tried []int) int {
 	period := uint64(len(p.order))
 	if period == 0 {
@@ -70,8 +71,8 @@ func (p *weightedRoundRobin) Pick(_ netip.Addr, tried []int) int {
 	return firstUntried(p.servers, index, tried)
 }
 
-// turns returns the phase of every server known to p at this moment: the present ones, then the departed. Time stands at
-// the turn that was taken last.
+// turns returns the phase of every server that p knows at this moment: the present ones, then the departed. The present
+// is the time of the turn that was taken last.
 func (p *weightedRoundRobin) turns() []turn {
 	remembered := make([]turn, 0, len(p.servers)+len(p.departed))
 	picks := p.next.Load()
@@ -100,8 +101,8 @@ func (p *weightedRoundRobin) turns() []turn {
 	return append(remembered, p.departed...)
 }
 
-// timeShift gives virtual time 16 binary digits more than a turn has, so that dividing by a weight and multiplying by it
-// again, which happens at each change of the set, loses at most one part in 2³² of a turn.
+// timeShift gives virtual time 16 more binary digits than a turn has, so that dividing by a weight and multiplying by
+// it again, as each change of the set does, loses at most one part in 2³² of a turn.
 const timeShift = 16
 
 // deadline returns the virtual time of a server's turn number k, counted from 0, in units of 2⁻⁴⁸. With k up to 100
@@ -110,14 +111,14 @@ func deadline(k, phase uint64, weight int) uint64 {
 	return (k*wholeTurn + phase) << timeShift / uint64(weight)
 }
 
-// scheduledTurn is one entry of the order on its way to its place.
+// scheduledTurn is one entry of the order before it is sorted into place.
 type scheduledTurn struct {
 	deadline uint64
 	server   uint32
 }
 
-// layOut merges all servers' turns of one period. Turns at the same time go to the lighter server first, then by the
-// servers' order.
+// layOut merges all servers' turns of one period. Of turns at the same time, the lighter server's comes first, then the
+// earlier one in servers.
 func layOut(servers []Server, phases []uint64) []uint32 {
 	divisor, sum := 0, 0
 	for _, server := range servers {
@@ -145,7 +146,7 @@ func layOut(servers []Server, phases []uint64) []uint32 {
 	eachTurn(servers, phases, divisor, func(t scheduledTurn) {
 		b := bucketOf(t.deadline)
 		turns[ends[b]] = t
-		ends[b]++ // from the start of the bucket to, in the end, the start of the next
+		ends[b]++ // first the start of the bucket; at the end of the loop, the start of the next
 	})
 	start := uint32(0)
 	for _, end := range ends[:period] {

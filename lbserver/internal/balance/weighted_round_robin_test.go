@@ -116,8 +116,9 @@ func TestPicksAreSpread(t *testing.T) {
 	}
 }
 
-// In any stretch of picks no server is off its share by more than the servers' simultaneous turns explain. What the order
-// promises is stricter and is tested pair by pair: n/weight of any two servers never differ by more than one turn of each.
+// In any stretch of picks no server is off its share by more than the servers' simultaneous turns explain. What the
+// order guarantees is stricter and is tested pair by pair: n/weight of any two servers never differ by more than one
+// turn of each.
 func TestAnyTwoServersStayLevel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := drawWeights(t)
@@ -141,7 +142,7 @@ func requireLevel(t *rapid.T, n, i, j int, picked []float64, weights []int) {
 	}
 }
 
-// Others that flap, come, go and change weight as often as they like neither favour nor starve those that stay.
+// However often other servers flap, join, leave and change weight, the servers that stay neither gain nor starve.
 func TestChangesOfOthersKeepStayingServersLevel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(1, 100), 2, 12).Draw(t, "weights")
@@ -171,8 +172,8 @@ func TestChangesOfOthersKeepStayingServersLevel(t *testing.T) {
 	})
 }
 
-// A server that leaves and comes back, each time long before its next turn, still gets its share of the time that it was
-// there. Time is read off a server of weight 100 that always stays, exact to one of its turns for each flap.
+// A server that leaves and comes back, each time long before its next turn, still gets its share of the time that it
+// was present. A server of weight 100 that always stays measures that time, to within one of its turns per flap.
 func TestFlappingServerKeepsItsTurn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := rapid.IntRange(1, 20).Draw(t, "weight")
@@ -198,7 +199,7 @@ func TestFlappingServerKeepsItsTurn(t *testing.T) {
 	})
 }
 
-// A changed weight counts from the moment of the change, with what the server had waited for by then.
+// A changed weight counts from the moment of the change; what the server had waited for by then is kept.
 func TestChangedWeightAccruesFromTheChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anchor := serversOf(100)[0]
@@ -249,7 +250,8 @@ func TestServersAddedOneByOneBeforeTrafficAreSpread(t *testing.T) {
 	}
 }
 
-// Pods come and go under new addresses for ever; the picker must not remember them all, and still balance exactly.
+// Servers come and go under new addresses for ever; the picker must not remember them all, and must still balance
+// exactly.
 func TestChurnOfAddressesStaysExact(t *testing.T) {
 	stays := serversOf(1)[0]
 	var picker balance.Picker

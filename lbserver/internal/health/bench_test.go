@@ -12,9 +12,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
 )
 
-// BenchmarkTenThousandServers checks 10,000 servers over real connections, as fast as a speedup of 2 asks for, and tells
-// what it costs: cores, scaled to an interval of 5 s, must stay below 0.5. The cost of the answering side, which runs in
-// the same process, is in it.
+// BenchmarkTenThousandServers checks 10,000 servers over real connections at a speedup of 2 and reports what that
+// costs: cores, scaled to an interval of 5 s, must stay below 0.5. The figure includes the answering side, which runs
+// in the same process.
 func BenchmarkTenThousandServers(b *testing.B) {
 	for _, protocol := range []lbapi.Protocol{lbapi.TCP, lbapi.HTTP} {
 		b.Run(string(protocol), func(b *testing.B) {

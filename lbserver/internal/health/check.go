@@ -9,19 +9,20 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
-// jitter is the part by which an interval is longer or shorter, so that checks that began together drift apart.
+// jitter is the fraction by which an interval is longer or shorter at random, so that checks that began together drift
+// apart.
 const jitter = 0.05
 
-// together is the grain of the times at which checks start, where an interval has at least intervalParts of them: checks of
-// many servers then begin, and their answers come, in groups that wake a sleeping processor once. 10,000 servers at 5 s
-// make groups of 20, which took 0.21 instead of 0.35 cores.
+// Checks start at multiples of startGrain, if their interval is at least intervalParts times as long. Checks of many
+// servers then start, and their responses arrive, in groups that wake a sleeping processor once. 10,000 servers at 5 s
+// make groups of 20, which took 0.21 cores instead of 0.35.
 const (
-	together      = 10 * time.Millisecond
+	startGrain    = 10 * time.Millisecond
 	intervalParts = 100
 )
 
-// check checks one server for one backend service. Its goroutine alone uses what is below done; the Checker may again
-// once done is closed.
+// check checks one server for one backend service. The fields below done belong to its goroutine; the Checker may use
+// them again once done is closed.
 type check struct {
 	server  *service.Server
 	plan    plan
@@ -51,7 +52,7 @@ func newCheck(job job, options *Options) *check {
 	return c
 }
 
-// follow takes over from a check of the same target that has ended.
+// follow continues from before, a check of the same target that has ended.
 func (c *check) follow(before *check) {
 	c.streak = before.streak
 	c.next = before.next
@@ -76,7 +77,7 @@ func (c *check) run() {
 		c.next = started.Add(c.interval())
 		failure, err := c.probe.run(c.ctx, c.options)
 		if c.ctx.Err() != nil {
-			return // what was cut off says nothing of the server
+			return // a probe that was cut off says nothing about the server
 		}
 		if err != nil {
 			c.reportInconclusive(err)
@@ -88,10 +89,10 @@ func (c *check) run() {
 	}
 }
 
-// grouped puts a moment back to that of its group. Unlike Time.Truncate it keeps the monotonic clock, so that setting the wall
-// clock while a probe runs does not put off the next.
+// grouped moves a moment back to the start of its group. Unlike Time.Truncate it keeps the monotonic clock, so setting
+// the wall clock while a probe runs does not delay the next probe.
 func (c *check) grouped(moment time.Time) time.Time {
-	grain := min(together, c.plan.pace.interval/intervalParts)
+	grain := min(startGrain, c.plan.pace.interval/intervalParts)
 	return moment.Add(-time.Duration(moment.UnixNano() % int64(grain)))
 }
 
@@ -100,14 +101,14 @@ func (c *check) interval() time.Duration {
 	return time.Duration(float64(c.plan.pace.interval) * factor)
 }
 
-// observe counts a result, and publishes and logs the verdict when it changed.
+// observe counts a result, and publishes and logs the verdict if it changed.
 func (c *check) observe(failure lbapi.UnhealthyReason, took time.Duration) {
 	passed := failure.Reason == ""
 	c.server.ObserveCheck(passed, took)
 	before := c.server.Verdict()
 	status := c.streak.observe(before.Status, passed, &c.plan.pace)
 	if status == before.Status {
-		// An unhealthy server may fail in a new way, which is what an operator wants to read.
+		// An unhealthy server may fail in a new way; operators want to see the latest reason.
 		if !passed && status == lbapi.Unhealthy && failure != before.Reason {
 			c.server.SetVerdict(service.Verdict{Status: status, Reason: failure, Since: before.Since})
 		}
@@ -121,7 +122,7 @@ func (c *check) observe(failure lbapi.UnhealthyReason, took time.Duration) {
 	}
 }
 
-// reportInconclusive logs that probes can't be made, once until one can be made again.
+// reportInconclusive logs that probes can't be made: once, until one can be made again.
 func (c *check) reportInconclusive(err error) {
 	if !c.inconclusive {
 		c.log.ErrorContext(c.ctx, "health check could not be made; the verdict stays", "error", err)

@@ -55,7 +55,7 @@ func newFleet(tb testing.TB, options health.Options, check lbapi.HealthCheck, ad
 	return f
 }
 
-// apply puts check and servers into force.
+// apply puts check and servers in force.
 func (f *fleet) apply() {
 	f.tb.Helper()
 	change, err := f.registry.Prepare(&snapshot.Snapshot{
@@ -94,8 +94,8 @@ func address(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
 }
 
-// network stands in for the servers in tests that hold the clock: it answers connection attempts by a function and notes
-// when they came.
+// network stands in for the servers in tests with a fake clock: it answers connection attempts with a function and
+// records when they came.
 type network struct {
 	mu       sync.Mutex
 	answer   func(address string, attempt int) error // under mu
@@ -104,7 +104,7 @@ type network struct {
 
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-// errHang as an answer holds the attempt up until its deadline.
+// errHang as an answer makes the attempt hang until its deadline.
 var errHang = errors.New("hang")
 
 func newNetwork(answer func(address string, attempt int) error) *network {
@@ -138,7 +138,7 @@ func (n *network) times(address string) []time.Time {
 	return append([]time.Time{}, n.attempts[address]...)
 }
 
-// inTurn answers the attempts of every server by one letter each, and later ones by the last: "." works, "x" is refused.
+// inTurn answers each server's attempts by one letter each, and later ones by the last: "." connects, "x" is refused.
 func inTurn(script string) func(string, int) error {
 	return func(_ string, attempt int) error {
 		if script[min(attempt, len(script)-1)] == '.' {

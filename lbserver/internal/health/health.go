@@ -1,7 +1,8 @@
-// Package health checks servers and says which of them are healthy.
+// Package health checks the servers of every backend service and decides which of them are healthy.
 //
-// Each backend service checks the servers of its group for itself: the same server can be healthy for one and not for
-// another. Every check runs on a goroutine of its own, so that no server waits for another; a Checker owns them all.
+// Each backend service checks the servers of its group itself, so the same server can be healthy for one and unhealthy
+// for another. A Checker owns all checks. Every check runs on its own goroutine, so a slow server delays no other
+// check.
 package health
 
 import (
@@ -17,24 +18,24 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
-// spread is the time over which the first checks are spread when many start together, and firstGap the time between two
-// of them when it allows so much. A handful of servers has its verdicts at once.
+// spread is the time over which the first checks are spread when many start together. firstGap is the time between two
+// of them if all fit in spread at that rate, so a handful of servers get their verdicts at once.
 const (
 	spread   = time.Second
 	firstGap = time.Millisecond
 )
 
-// DialFunc opens a connection to "ip:port" on network "tcp", or a socket on network "udp". It gives up, with an error whose
-// Timeout method says true, at the context's deadline.
+// DialFunc opens a connection to "ip:port" on network "tcp", or a socket on network "udp". At the context's deadline it
+// fails with an error whose Timeout method returns true.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Options are what a Checker needs beside the servers.
+// Options configure a Checker.
 type Options struct {
-	// Speedup divides intervals, and timeouts to 1 s at the least, for tests; at least 1.
+	// Speedup divides intervals and timeouts, for tests; at least 1. A timeout stays at least 1 s.
 	Speedup int
-	// Dial opens the connections; nil means the system's.
+	// Dial opens the connections; nil means net.Dialer.
 	Dial DialFunc
-	// Random returns numbers from 0 up to 1 for the jitter of intervals, to many goroutines; nil means the runtime's.
+	// Random returns numbers in [0, 1) for the jitter of intervals. Many goroutines call it; nil means math/rand.
 	Random func() float64
 	Log    *slog.Logger
 
@@ -46,8 +47,8 @@ type Checker struct {
 	options Options
 
 	mu      sync.Mutex
-	checks  map[*service.Server]*check             // under mu; every one is running
-	checked map[*service.Service][]*service.Server // under mu; those with a check
+	checks  map[*service.Server]*check             // under mu; every check in it is running
+	checked map[*service.Service][]*service.Server // under mu; the servers of each service that have a check
 	closed  bool                                   // under mu
 }
 
@@ -72,10 +73,10 @@ type job struct {
 	backendServiceID string
 }
 
-// Apply makes the set of running checks what the configurations of backend services ask for that are new or have changed, and
-// ends the checks of those that are gone. A check goes on untouched when nothing changed for it. When only its pace changed
-// (interval, timeout, thresholds), verdict and count of results go on. When what it checks changed, the verdict stays until the
-// first new result, which decides alone.
+// Apply starts, changes and stops checks so that they match the configurations of changed, the backend services that
+// are new or have changed, and stops the checks of gone. A check whose configuration stays the same is left alone. If
+// only its pace changed (interval, timeout, thresholds), its verdict and its count of results stay. If its target
+// changed, the verdict stays until the first new result, which decides alone.
 func (c *Checker) Apply(changed, gone []*service.Service) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,8 +102,8 @@ func (c *Checker) Apply(changed, gone []*service.Service) {
 	c.start(jobs, stopped)
 }
 
-// stop stops those checks of a backend service that are not wanted as they are, and adds them to stopped. The caller holds
-// mu, and waits for them.
+// stop cancels the checks of a backend service that are not in wanted as they are, and adds them to stopped. The caller
+// holds mu, and waits for their goroutines to end.
 func (c *Checker) stop(live *service.Service, wanted []job, stopped map[*service.Server]*check) {
 	plans := make(map[*service.Server]plan, len(wanted))
 	servers := make([]*service.Server, len(wanted))
@@ -125,7 +126,7 @@ func (c *Checker) stop(live *service.Service, wanted []job, stopped map[*service
 	}
 }
 
-// jobs lists the checks that a backend service should have, or its servers when checking is off.
+// jobs lists the checks that a backend service should have, or its servers if checking is off.
 func (c *Checker) jobs(live *service.Service, config *service.Config) (jobs []job, unchecked []*service.Server) {
 	for _, endpoint := range config.Endpoints {
 		if !config.Object.HealthCheck.Enabled() {
@@ -138,7 +139,8 @@ func (c *Checker) jobs(live *service.Service, config *service.Config) (jobs []jo
 	return jobs, unchecked
 }
 
-// start runs those jobs that are not running; stopped are the checks that some of them follow. The caller holds mu.
+// start starts the jobs that are not running yet; those with a predecessor in stopped continue from it. The caller
+// holds mu.
 func (c *Checker) start(jobs []job, stopped map[*service.Server]*check) {
 	var starting []*check
 	fresh := 0
@@ -170,7 +172,7 @@ func (c *Checker) start(jobs []job, stopped map[*service.Server]*check) {
 	}
 }
 
-// Close stops all checks and returns when the last has ended. The verdicts stay. Apply does nothing from then on.
+// Close stops all checks and returns when the last has ended. The verdicts stay. After Close, Apply does nothing.
 func (c *Checker) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

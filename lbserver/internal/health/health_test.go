@@ -14,10 +14,10 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
 )
 
-// steady takes the jitter out where a test counts intervals.
+// steady removes the jitter, for tests that count intervals.
 func steady() float64 { return 0.5 }
 
-// tcpCheck is a check every 10 s with a timeout of 3 s, down after 2 failures and up after 3 successes.
+// tcpCheck returns a check every 10 s with a timeout of 3 s, down after 2 failures and up after 3 successes.
 func tcpCheck() lbapi.HealthCheck {
 	check := lbapi.DefaultHealthCheck(lbapi.TCP)
 	check.Interval, check.UnhealthyThreshold, check.HealthyThreshold = 10, 2, 3
@@ -38,7 +38,7 @@ func TestFirstResultDecidesAtOnceAndAlone(t *testing.T) {
 }
 
 func TestThresholdsCountResultsInARow(t *testing.T) {
-	// One letter a check; what the status is after each: h healthy, u unhealthy.
+	// The key has one letter a check ("." passes, "x" fails), the value the status after each: h healthy, u unhealthy.
 	for script, want := range map[string]string{
 		".x.x.x.xx.": "hhhhhhhhuu",
 		"x..x..x...": "uuuuuuuuuh",
@@ -162,7 +162,7 @@ func TestPaceChangeKeepsVerdictAndCount(t *testing.T) {
 		n := newNetwork(inTurn(".x"))
 		f := newFleet(t, health.Options{Dial: n.dial, Random: steady}, tcpCheck(), address(0))
 		defer f.checker.Close()
-		time.Sleep(11 * time.Second) // one failure of two
+		time.Sleep(11 * time.Second) // one failure of the two it takes
 		f.check.Interval = 5
 		f.check.HealthyThreshold = 1
 		f.apply()
@@ -330,7 +330,7 @@ func TestOwnExhaustionSaysNothingOfServers(t *testing.T) {
 	})
 }
 
-// A machine that has no address to speak to the server from lacks no port: it can't reach the server.
+// A machine with no source address for the server has not run out of ports: it can't reach the server.
 func TestNoWayToAServerIsTheVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(func(_ string, attempt int) error {

@@ -9,11 +9,11 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// headBuffer is room for the head of a response, which most fit in.
+// headBuffer holds most response heads in one piece.
 const headBuffer = 2 << 10
 
-// requestOf builds the request of a check. Path and domain have passed lbapi's rules, so neither can hold a line end or a
-// space. HTTP/1.1 demands a Host field (RFC 9112, 3.2); without a domain it is the server's address.
+// requestOf builds the request of a check. Path and domain have passed lbapi's rules, so neither can contain a line end
+// or a space. HTTP/1.1 requires a Host field (RFC 9112, 3.2); without a domain it is the server's address.
 func requestOf(target *target) []byte {
 	version, host := "HTTP/1.0", target.domain
 	if target.version == lbapi.HTTP11 {
@@ -29,12 +29,13 @@ func requestOf(target *target) []byte {
 	return append(request, "User-Agent: lbserver-health-check\r\nAccept: */*\r\nConnection: close\r\n\r\n"...)
 }
 
-// formatError says why bytes are no HTTP/1.x response.
+// formatError says why the bytes received are not an HTTP/1.x response.
 type formatError struct{ text string }
 
 func (e *formatError) Error() string { return e.text }
 
-// head is what a response's head is read with. That is more than the stacks of thousands of checks should have room for.
+// head is the state for reading a response's head. It is pooled because it is too large for the stacks of thousands of
+// checks.
 type head struct {
 	response http1.Response
 	buffer   []byte
@@ -52,8 +53,9 @@ func (h *heads) get() *head {
 
 func (h *heads) put(used *head) { h.pool.Put(used) }
 
-// readStatus reads up to the end of the final response's head, as strictly as the data plane does: a server that passes here
-// must be able to pass there. begun says whether any byte came. An error is a *formatError or the connection's.
+// readStatus reads to the end of the final response's head, as strictly as the data plane does: a server that passes
+// its check must be able to answer there. begun reports whether any byte arrived. An error is a *formatError or the
+// connection's.
 func (h *head) readStatus(connection io.Reader) (status int, begun bool, err error) {
 	response, read := &h.response, 0
 	response.Reset()
@@ -72,7 +74,7 @@ func (h *head) readStatus(connection io.Reader) (status int, begun bool, err err
 			response.Reset()
 			continue
 		case read == len(h.buffer):
-			h.buffer = append(h.buffer, make([]byte, len(h.buffer))...) // Parse ends this
+			h.buffer = append(h.buffer, make([]byte, len(h.buffer))...) // Parse limits this growth
 		}
 		count, err := connection.Read(h.buffer[read:])
 		read += count
@@ -91,7 +93,7 @@ func notHTTP(why string, begins []byte) error {
 	return &formatError{fmt.Sprintf("not an HTTP response: %s; it begins with %.40q", why, begins)}
 }
 
-// couldBeStatusLine tells whether what was cut off may have been going to be a status line.
+// couldBeStatusLine reports whether a response that was cut off may have been the start of a status line.
 func couldBeStatusLine(begins []byte) bool {
 	const start = "HTTP/1."
 	n := min(len(begins), len(start))

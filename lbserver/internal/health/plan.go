@@ -8,13 +8,13 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// plan is how one server is checked. Equal plans are equal by ==.
+// plan is how one server is checked. Plans can be compared with ==.
 type plan struct {
 	target target
 	pace   pace
 }
 
-// target is what is checked: when it changes, earlier results say nothing any more.
+// target is what is checked: when it changes, earlier results mean nothing.
 type target struct {
 	address  string // ip:port
 	protocol lbapi.Protocol
@@ -24,7 +24,7 @@ type target struct {
 	codes    string // joined by codeSeparator
 }
 
-// pace is how often, how long and how many times in a row.
+// pace is how often and how long a check runs, and how many equal results in a row change the verdict.
 type pace struct {
 	interval, timeout  time.Duration
 	healthy, unhealthy int // thresholds
@@ -32,8 +32,8 @@ type pace struct {
 
 const codeSeparator = ", "
 
-// minSpedUpTimeout is the least that a speed-up leaves of a timeout: below it, tests on a busy machine would take healthy
-// servers for sick ones.
+// minSpedUpTimeout is the shortest timeout that a speedup gives: with less, tests on a busy machine would take healthy
+// servers for unhealthy ones.
 const minSpedUpTimeout = time.Second
 
 func planOf(spec *lbapi.HealthCheck, traffic netip.AddrPort, speedup int) plan {

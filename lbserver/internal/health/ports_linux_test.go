@@ -14,7 +14,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
 )
 
-// TestLackOfPortsSaysNothingOfServers has the kernel give this machine's connections one port alone, which is taken.
+// TestLackOfPortsSaysNothingOfServers makes the kernel give this machine's connections a single port, which is taken.
 func TestLackOfPortsSaysNothingOfServers(t *testing.T) {
 	t.Parallel()
 	accepted := make(chan net.Conn)

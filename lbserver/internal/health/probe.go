@@ -19,7 +19,7 @@ type probe struct {
 	target  target
 	timeout time.Duration     // of the whole probe, from the start of connecting
 	request []byte            // nil for TCP
-	codes   []lbapi.CodeRange // that an HTTP response may have
+	codes   []lbapi.CodeRange // accepted status codes of an HTTP response
 }
 
 func newProbe(plan *plan) *probe {
@@ -35,8 +35,8 @@ func newProbe(plan *plan) *probe {
 	return p
 }
 
-// run makes the probe. The zero UnhealthyReason says that it passed. An error says that this machine, not the server,
-// kept it from being made. When ctx ends, run returns soon and its results mean nothing.
+// run makes the probe. The zero UnhealthyReason means that it passed. An error means that this machine, not the server,
+// prevented the probe. When ctx ends, run returns soon and its results mean nothing.
 func (p *probe) run(ctx context.Context, options *Options) (lbapi.UnhealthyReason, error) {
 	deadline := time.Now().Add(p.timeout)
 	dialing, cancel := context.WithDeadline(ctx, deadline)
@@ -45,7 +45,7 @@ func (p *probe) run(ctx context.Context, options *Options) (lbapi.UnhealthyReaso
 	if err != nil {
 		return p.connectFailure(dialing, options.Dial, err)
 	}
-	defer p.hangUp(connection)
+	defer p.resetConnection(connection)
 	if p.request == nil {
 		return lbapi.UnhealthyReason{}, nil
 	}
@@ -59,9 +59,9 @@ func (p *probe) run(ctx context.Context, options *Options) (lbapi.UnhealthyReaso
 	return p.exchange(connection, head), nil
 }
 
-// hangUp ends a connection at once by a reset. Thousands of checks a minute would otherwise leave this machine with as
-// many connections in TIME_WAIT.
-func (p *probe) hangUp(connection net.Conn) {
+// resetConnection closes a connection with a reset. Otherwise thousands of checks a minute would leave as many
+// connections in TIME_WAIT on this machine.
+func (p *probe) resetConnection(connection net.Conn) {
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
@@ -86,7 +86,7 @@ func (p *probe) connectFailure(ctx context.Context, dial DialFunc, err error) (l
 	}
 }
 
-// exhausted tells that this machine has no more of what a connection needs.
+// exhausted reports whether this machine has run out of a resource that a connection needs.
 func exhausted(err error) bool {
 	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, lack) {
@@ -96,8 +96,9 @@ func exhausted(err error) bool {
 	return false
 }
 
-// hasRoute tells whether this machine has an address to speak to the server from, where a connection found none available:
-// then no port is left for it (connect(2)), and otherwise it can't reach the server at all. Opening a UDP socket sends nothing.
+// hasRoute reports whether this machine has a source address for the server. After EADDRNOTAVAIL that means that no
+// port is left (connect(2)); without a source address the server can't be reached at all. Opening a UDP socket sends
+// nothing.
 func (p *probe) hasRoute(ctx context.Context, dial DialFunc) bool {
 	socket, err := dial(ctx, "udp", p.target.address)
 	if err != nil {
@@ -113,7 +114,7 @@ func (p *probe) exchange(connection net.Conn, head *head) lbapi.UnhealthyReason 
 		switch {
 		case isTimeout(err):
 			return p.failure(lbapi.RequestTimeout, "the request could not be sent within %s", p.timeout)
-		case hungUp(err):
+		case closedByServer(err):
 			return p.failure(lbapi.ConnectInterrupt, "the server closed the connection before the request was sent")
 		default:
 			return p.failure(lbapi.RequestFailed, "sending the request: %v", cause(err))
@@ -128,7 +129,7 @@ func (p *probe) exchange(connection net.Conn, head *head) lbapi.UnhealthyReason 
 		return p.failure(lbapi.ReceiveResponseTimeout, "no response within %s", p.timeout)
 	case err != nil && begun:
 		return p.failure(lbapi.ReceiveResponseFailed, "the response broke off: %v", cause(err))
-	case hungUp(err):
+	case closedByServer(err):
 		return p.failure(lbapi.ConnectInterrupt, "the server closed the connection without a response")
 	case err != nil:
 		return p.failure(lbapi.ReceiveResponseFailed, "receiving the response: %v", cause(err))
@@ -146,14 +147,14 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// hungUp tells the errors by which the other side ends a connection.
-func hungUp(err error) bool {
+// closedByServer reports whether err means that the server ended the connection.
+func closedByServer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// cause strips the ports and addresses that net puts around an error: this machine's port differs at each check and
-// would make each detail a new one.
+// cause strips the addresses and ports that package net puts around an error: this machine's port differs at each check
+// and would make each detail a new one.
 func cause(err error) error {
 	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		err = operation.Err

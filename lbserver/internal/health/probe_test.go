@@ -17,7 +17,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
-// speedup makes a check every 50 ms with a timeout of 1 s.
+// speedup gives a check every 50 ms with a timeout of 1 s.
 const speedup = 100
 
 func httpCheck() lbapi.HealthCheck {
@@ -26,7 +26,7 @@ func httpCheck() lbapi.HealthCheck {
 	return check
 }
 
-// serve accepts connections on a port of the kernel's and gives each to handle, until the test ends.
+// serve accepts connections on a free port and hands each to handle, until the test ends.
 func serve(tb testing.TB, handle func(net.Conn)) netip.AddrPort {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -69,7 +69,7 @@ func readRequest(connection net.Conn) string {
 	}
 }
 
-// answering serves a fixed text after each request, and then closes.
+// answering sends a fixed text after each request, then closes.
 func answering(text string) func(net.Conn) {
 	return func(connection net.Conn) {
 		readRequest(connection)
@@ -77,7 +77,7 @@ func answering(text string) func(net.Conn) {
 	}
 }
 
-// firstVerdict waits for the verdict on a server.
+// firstVerdict waits for the first verdict on a server.
 func firstVerdict(t *testing.T, options health.Options, check lbapi.HealthCheck, server netip.AddrPort) service.Verdict {
 	t.Helper()
 	options.Speedup = speedup
@@ -297,7 +297,7 @@ func TestFullBacklogTimesOutConnecting(t *testing.T) {
 	}
 }
 
-// stubborn is a connection that takes no request.
+// stubborn is a connection on which every write fails.
 type stubborn struct {
 	net.Conn
 

@@ -2,11 +2,11 @@ package health
 
 import "github.com/alb-project/terraform-provider-alb/internal/lbapi"
 
-// streak turns results into a status: the first result decides alone, after it only as many opposite results in a row
-// as the threshold of that direction says.
+// streak turns results into a status. The first result decides alone; after that, the status changes once as many
+// opposite results in a row arrive as the threshold of that direction says.
 type streak struct {
 	decided  bool
-	opposite int // latest results in a row against the status
+	opposite int // latest results in a row that contradict the status
 }
 
 // observe takes one result and returns the status that follows from current.

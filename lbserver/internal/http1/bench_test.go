@@ -84,7 +84,7 @@ func BenchmarkChunkedPass(b *testing.B) {
 	}
 }
 
-// TestNothingIsAllocated holds the steady state to what the package promises.
+// TestNothingIsAllocated checks the package's promise for the steady state.
 func TestNothingIsAllocated(t *testing.T) {
 	raw, dst := []byte(browserRequest), make([]byte, 0, 4096)
 	rawResponse := []byte(serverResponse)

@@ -5,20 +5,20 @@ import (
 	"math/bits"
 )
 
-// class holds what a byte may be part of.
+// class is a set of the syntax elements that a byte may be part of.
 type class uint8
 
 const (
 	classToken  class = 1 << iota // RFC 9110, 5.6.2
-	classTarget                   // visible ASCII but "#": RFC 9112, 3.2 has no fragment and no other byte in a target
+	classTarget                   // visible ASCII except "#": a target has no fragment and no other byte (RFC 9112, 3.2)
 	classHost                     // RFC 3986, 3.2.2 and 3.2.3: reg-name, IP literal and port
 	classHex
 )
 
-// classes is read only.
+// classes is read-only.
 var classes = makeClasses()
 
-// lower folds ASCII letters; all other bytes stay. It is read only.
+// lower folds ASCII letters and leaves all other bytes as they are. It is read-only.
 var lower = makeLower()
 
 func makeClasses() (table [256]class) {
@@ -49,9 +49,10 @@ func makeLower() (table [256]byte) {
 	return table
 }
 
-// equalFold reports whether b, its ASCII letters folded, is the lower-case word, which consists of letters, digits and what
-// else has the bit that tells small letters from capitals. Only control characters, which no head has (RFC 9110, 5.5), could
-// be taken for others. Eight bytes are compared at a time: every field's name is, with several words.
+// equalFold reports whether b, with its ASCII letters folded, equals the lower-case word. word consists of letters,
+// digits and other bytes that have bit 0x20, which distinguishes small letters from capitals; only control characters,
+// which no head contains (RFC 9110, 5.5), could be confused with them. It compares eight bytes at a time, since every
+// field's name is compared with several words.
 func equalFold(b []byte, word string) bool {
 	const small = 0x2020202020202020
 	if len(b) != len(word) {
@@ -71,14 +72,14 @@ func equalFold(b []byte, word string) bool {
 	return true
 }
 
-// word64 is the first eight bytes of s as binary.LittleEndian has them, in one load.
+// word64 returns the first eight bytes of s, little-endian, in one load.
 func word64(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// equalFoldBytes compares two byte strings with ASCII letters folded.
+// equalFoldBytes reports whether two byte strings are equal with their ASCII letters folded.
 func equalFoldBytes(a, b []byte) bool {
 	if len(a) != len(b) {
 		return false
@@ -101,8 +102,8 @@ func allOf(b []byte, c class) bool {
 	return true
 }
 
-// firstControl returns the index at or after from of the first byte that ends or breaks a line of text: any control
-// character but the horizontal tab (RFC 9110, 5.5). It returns len(b) where there is none. Eight bytes are judged at a
+// firstControl returns the index, at or after from, of the first control character other than the horizontal tab (RFC
+// 9110, 5.5): the byte that ends a line or breaks it. It returns len(b) if there is none. It examines eight bytes at a
 // time, since this pass is most of the cost of reading a head.
 func firstControl(b []byte, from int) int {
 	const (
@@ -118,7 +119,7 @@ func firstControl(b []byte, from int) int {
 			i += 8
 			continue
 		}
-		// Only bits above a true find can be wrong, by a borrow: the lowest is exact.
+		// Borrows can make only bits above a true match wrong: the lowest bit is exact.
 		i += bits.TrailingZeros64(found) / 8
 		if b[i] != '\t' {
 			return i
@@ -135,7 +136,7 @@ func firstControl(b []byte, from int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// trim removes optional white space (RFC 9110, 5.6.3) at both ends.
+// trim removes optional white space (RFC 9110, 5.6.3) from both ends.
 func trim(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]
@@ -146,8 +147,8 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// nextElement cuts the first element off a list separated by commas (RFC 9110, 5.6.1), which may be empty. It knows
-// quoted strings: a comma within one separates nothing.
+// nextElement cuts the first element, which may be empty, off a list separated by commas (RFC 9110, 5.6.1). A comma
+// within a quoted string separates nothing.
 func nextElement(list []byte) (element, rest []byte) {
 	quoted := false
 	for i := 0; i < len(list); i++ {
@@ -163,7 +164,7 @@ func nextElement(list []byte) (element, rest []byte) {
 	return trim(list), nil
 }
 
-// parseDecimal reads digits only, up to the largest int64.
+// parseDecimal parses a number that consists of digits only, up to the largest int64.
 func parseDecimal(b []byte) (value int64, ok bool) {
 	if len(b) == 0 || len(b) > 19 {
 		return 0, false

@@ -2,7 +2,7 @@ package http1
 
 import "bytes"
 
-// forbidsSharedCaching tells whether a Cache-Control list keeps the whole response out of shared caches: no-store, or
+// forbidsSharedCaching reports whether a Cache-Control list keeps the whole response out of shared caches: no-store, or
 // private without field names (RFC 9111, 5.2.2.5 and 5.2.2.7; private="…" withholds only the fields it names).
 func forbidsSharedCaching(list []byte) bool {
 	for len(list) > 0 {
@@ -15,16 +15,17 @@ func forbidsSharedCaching(list []byte) bool {
 	return false
 }
 
-// invitesSharedCaching tells the directives that contradict private: public and s-maxage (RFC 9111, 5.2.2.9, 5.2.2.10).
+// invitesSharedCaching reports whether a directive contradicts private: public and s-maxage do (RFC 9111, 5.2.2.9,
+// 5.2.2.10).
 func invitesSharedCaching(directive []byte) bool {
 	name, _, _ := bytes.Cut(directive, []byte{'='})
 	name = trim(name)
 	return equalFold(name, "public") || equalFold(name, "s-maxage")
 }
 
-// appendWithoutInvitations appends a Cache-Control field line with the directives of list, less those that would have a
-// cache that finds both private and public choose the wrong one. Nothing is appended where none is left: private itself
-// stands in a field of its own.
+// appendWithoutInvitations appends a Cache-Control field line with the directives of list, except those that contradict
+// private: a cache that finds both might follow the wrong one. It appends nothing if none is left. private itself is
+// added in a field of its own.
 func appendWithoutInvitations(dst, line, list []byte) []byte {
 	start := len(dst)
 	dst = append(dst, line[:len("Cache-Control")]...)

@@ -1,10 +1,10 @@
 package http1
 
-// Chunked follows a body in the chunked transfer coding (RFC 9112, 7.1) over the bytes that carry it. Its zero value stands
-// at the start of a body. It never looks at bytes behind the body: those are the next message's.
+// Chunked follows a body in the chunked transfer coding (RFC 9112, 7.1) through the bytes that carry it. Its zero value
+// is at the start of a body. It never reads bytes after the body: those belong to the next message.
 type Chunked struct {
 	state     chunkState
-	digits    uint8 // read of the current chunk size
+	digits    uint8 // of the current chunk size, read so far
 	extended  extensionState
 	extension int   // bytes read of the current chunk's extensions
 	remaining int64 // bytes of data to come in the current chunk; while its size is read, the size so far
@@ -37,14 +37,15 @@ var (
 // maxChunkDigits bounds a chunk size with its leading zeros: 15 hexadecimal digits can't overflow.
 const maxChunkDigits = 15
 
-// Done tells that the body, with an empty trailer section, has been passed over entirely.
+// Done reports whether the whole body has been read, including an empty trailer section.
 func (c *Chunked) Done() bool { return c.state == chunkEnd }
 
-// AtTrailer tells that the next byte is the first of a trailer section that is not empty: [Trailer] reads it.
+// AtTrailer reports whether the next byte is the first of a trailer section that is not empty. Read that with
+// [Trailer].
 func (c *Chunked) AtTrailer() bool { return c.state == chunkFields }
 
-// Next returns how many bytes at the start of src are framing and how many behind those are data. Both are zero only
-// where src is empty, or after the end, or at a trailer section. Errors are [*Error].
+// Next returns how many bytes at the start of src are framing, and how many after those are data. Both are zero only if
+// src is empty, or after the end, or at a trailer section. Errors are [*Error].
 func (c *Chunked) Next(src []byte) (framing, data int, err error) {
 	for framing < len(src) {
 		if c.state == chunkData {
@@ -70,8 +71,8 @@ func (c *Chunked) Next(src []byte) (framing, data int, err error) {
 	return framing, 0, nil
 }
 
-// Pass returns how many bytes at the start of src may be passed on as they are, framing and data together: all of them,
-// or those up to the end of the body or the start of its trailer section.
+// Pass returns how many bytes at the start of src, framing and data together, may be sent on unchanged: all of them, or
+// those up to the end of the body or the start of its trailer section.
 func (c *Chunked) Pass(src []byte) (int, error) {
 	passed := 0
 	for passed < len(src) {
@@ -160,14 +161,14 @@ func (c *Chunked) stepSize(b byte) error {
 	return nil
 }
 
-// Trailer is a trailer section (RFC 9112, 7.1.2). Like a head it is judged whole before any of it is passed on.
+// Trailer is a trailer section (RFC 9112, 7.1.2). Like a head it is parsed as a whole before any of it is sent on.
 type Trailer struct{ head }
 
 // Reset makes t ready for a new trailer section.
 func (t *Trailer) Reset() { t.reset() }
 
-// Parse reads the trailer section at the start of buf and returns its length with the final empty line, as [Request.Parse]
-// does for heads.
+// Parse reads the trailer section at the start of buf and returns its length, including the final empty line. Like
+// [Request.Parse] it returns 0 if more bytes are needed.
 func (t *Trailer) Parse(buf []byte) (int, error) {
 	window := buf[:min(len(buf), MaxTrailerBytes)]
 	length, err := t.readFields(window)
@@ -177,8 +178,8 @@ func (t *Trailer) Parse(buf []byte) (int, error) {
 	return length, err
 }
 
-// Append appends the fields of the trailer section that may be passed on, and the empty line. Fields that frame, route or
-// control a message, or that only this load balancer may set, are dropped: RFC 9110, 6.5.1 forbids them here, and a server
+// Append appends the fields of the trailer section that may be sent on, and the empty line. It drops fields that frame,
+// route or control a message, or that only this load balancer may set: RFC 9110, 6.5.1 forbids them here, and a server
 // that merges trailers into its head would believe them.
 func (t *Trailer) Append(dst, buf []byte) []byte {
 	for i := range t.count {

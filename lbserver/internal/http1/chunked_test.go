@@ -11,7 +11,7 @@ func TestChunkedBodies(t *testing.T) {
 	for name, test := range map[string]struct {
 		raw  string
 		data string // of the whole body
-		rest string // what stays behind the body, or the trailer section
+		rest string // what remains after the body, or the trailer section
 		want error
 	}{
 		"one chunk":             {raw: "5\r\nhello\r\n0\r\n\r\nGET", data: "hello", rest: "GET"},

@@ -1,23 +1,23 @@
 package http1
 
-// extensionState is where in the extensions of a chunk the next byte stands (RFC 9112, 7.1.1):
-// *( ";" BWS name [ BWS "=" BWS value ] BWS ), without white space in front of the line's end.
+// extensionState is the position of the next byte within a chunk's extensions (RFC 9112, 7.1.1): *( ";" BWS name [ BWS
+// "=" BWS value ] BWS ), without white space before the end of the line.
 type extensionState uint8
 
 const (
-	extensionStart       extensionState = iota // behind a semicolon
+	extensionStart       extensionState = iota // after a semicolon
 	extensionName                              // within a name
-	extensionNameSpace                         // behind a name, in white space
-	extensionEquals                            // behind an equals sign
+	extensionNameSpace                         // after a name, in white space
+	extensionEquals                            // after an equals sign
 	extensionToken                             // within a value that is a token
 	extensionQuoted                            // within a quoted value
-	extensionQuotedPair                        // behind a backslash in one
-	extensionQuotedEnd                         // behind a quoted value
-	extensionValueSpace                        // behind a value, in white space
+	extensionQuotedPair                        // after a backslash in a quoted value
+	extensionQuotedEnd                         // after a quoted value
+	extensionValueSpace                        // after a value, in white space
 	extensionStateLength                       // the number of states
 )
 
-// step takes one byte, and tells whether it was the CR that ends the line.
+// step takes one byte, and reports whether it was the CR that ends the line.
 func (e *extensionState) step(b byte) (end bool, err error) {
 	token := classes[b]&classToken != 0
 	switch {
@@ -60,7 +60,7 @@ func (e *extensionState) stepQuoted(b byte) error {
 	return nil
 }
 
-// extensionAfterSpace is where white space leads to from each state outside quotes. It is read only.
+// extensionAfterSpace is the state after white space, for each state outside quotes. It is read-only.
 var extensionAfterSpace = [extensionStateLength]extensionState{
 	extensionStart:      extensionStart,
 	extensionName:       extensionNameSpace,
@@ -71,5 +71,5 @@ var extensionAfterSpace = [extensionStateLength]extensionState{
 	extensionValueSpace: extensionValueSpace,
 }
 
-// isControl tells the bytes that no quoted string may contain (RFC 9110, 5.6.4).
+// isControl reports whether no quoted string may contain b (RFC 9110, 5.6.4).
 func isControl(b byte) bool { return b < 0x20 && b != '\t' || b == 0x7f }

@@ -2,7 +2,7 @@ package http1
 
 import "bytes"
 
-// Cookie finds the first cookie of exactly that name (RFC 6265, 4.2.1) and returns its value without quotes.
+// Cookie returns the value, without quotes, of the first cookie with exactly this name (RFC 6265, 4.2.1).
 func (r *Request) Cookie(buf []byte, name string) (value []byte, ok bool) {
 	if !r.hasCookie {
 		return nil, false
@@ -24,7 +24,8 @@ func (r *Request) Cookie(buf []byte, name string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// appendCookieField appends a Cookie field line without the cookies of that name; nothing where no other is left.
+// appendCookieField appends a Cookie field line without the cookies of that name, or nothing if no other cookie is
+// left.
 func appendCookieField(dst, line, list []byte, name string) []byte {
 	start := len(dst)
 	dst = append(dst, line[:len("Cookie")]...)
@@ -48,7 +49,7 @@ func appendCookieField(dst, line, list []byte, name string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// hasCookieNamed tells whether a Cookie list has a cookie of that name.
+// hasCookieNamed reports whether a Cookie list contains a cookie of that name.
 func hasCookieNamed(list []byte, name string) bool {
 	for len(list) > 0 {
 		var pair []byte
@@ -60,13 +61,14 @@ func hasCookieNamed(list []byte, name string) bool {
 	return false
 }
 
-// cutPair cuts the first pair off a Cookie list. Quotes don't protect a semicolon: RFC 6265, 4.1.1 has none in values.
+// cutPair cuts the first pair off a Cookie list. Quotes don't protect a semicolon: RFC 6265, 4.1.1 allows none in
+// values.
 func cutPair(list []byte) (pair, rest []byte) {
 	pair, rest, _ = bytes.Cut(list, []byte{';'})
 	return trim(pair), rest
 }
 
-// pairValue returns the value of the pair where its name is exactly name (names are case-sensitive).
+// pairValue returns the value of a pair whose name is exactly name (names are case-sensitive).
 func pairValue(pair []byte, name string) (value []byte, ok bool) {
 	if len(pair) <= len(name) || string(pair[:len(name)]) != name {
 		return nil, false
@@ -82,7 +84,7 @@ func pairValue(pair []byte, name string) (value []byte, ok bool) {
 	return value, true
 }
 
-// setsCookie tells whether a Set-Cookie value sets the cookie of that name (RFC 6265, 5.2).
+// setsCookie reports whether a Set-Cookie value sets the cookie of that name (RFC 6265, 5.2).
 func setsCookie(value []byte, name string) bool {
 	pair, _ := cutPair(value)
 	_, ok := pairValue(pair, name)

@@ -1,15 +1,17 @@
 package http1
 
-// kind says what this package must know of a field.
+// kind is how this package treats a field.
 type kind uint8
 
 const (
 	kindOther kind = iota
-	// kindEndToEnd are fields that no Connection option may remove: whoever could strip them from another's request, or
-	// from under a server that trusts them, would change its meaning. RFC 9110, 7.6.1 forbids senders to list them.
+	// kindEndToEnd are fields that no Connection option may remove: whoever could strip them from another client's
+	// request, or from the requests to a server that relies on them, would change their meaning. RFC 9110, 7.6.1
+	// forbids senders to list them.
 	//
-	// Via is one of them, and passes as it came. None is added, which RFC 9110, 7.6.3 asks of a gateway: HAProxy and nginx add
-	// none either, and servers take a request with Via for one of a forward proxy's (nginx's gzip_proxied: no compression).
+	// Via is one of them and is sent on unchanged. RFC 9110, 7.6.3 asks a gateway to add one; we don't: HAProxy and
+	// nginx add none either, and servers treat a request with Via as one from a forward proxy (nginx's gzip_proxied: no
+	// compression).
 	kindEndToEnd
 	kindHost
 	kindConnection
@@ -18,28 +20,28 @@ const (
 	kindExpect
 	kindUpgrade
 	kindHopByHop // Keep-Alive, Proxy-Connection: RFC 9110, 7.6.1
-	// kindProxy is Proxy, which no specification has. Servers by the CGI's rule turn it into HTTP_PROXY (RFC 3875, 4.1.18), by
-	// which programs choose the proxy that their own requests go through: a client's is removed.
+	// kindProxy is Proxy, which no specification defines. CGI servers turn it into the variable HTTP_PROXY (RFC 3875,
+	// 4.1.18), which many programs use to choose the proxy of their own requests. So a client's is removed.
 	kindProxy
-	// kindMaxForwards bounds the way of OPTIONS and TRACE (RFC 9110, 7.6.2); it means nothing in other requests.
+	// kindMaxForwards limits how far OPTIONS and TRACE are forwarded (RFC 9110, 7.6.2); other requests ignore it.
 	kindMaxForwards
-	kindTE // only its "trailers" goes on: RFC 9110, 10.1.4
+	kindTE // only "trailers" is sent on: RFC 9110, 10.1.4
 	kindTrailer
 	kindCookie
 	kindSetCookie
 	kindCacheControl
 	kindForwardedFor
-	// kindForwarded are the fields only a load balancer may set. Clients' are removed always, and so are all spellings
-	// with another byte for "-": servers by the CGI's rule can't tell one with "_" from the true one, and some turn every byte
-	// but letters and digits into "_" (lighttpd).
+	// kindForwarded are the fields that only a load balancer may set. A client's are always removed, and so are all
+	// spellings with another byte in place of "-": CGI servers can't distinguish "_" from "-", and some turn every byte
+	// except letters and digits into "_" (lighttpd).
 	kindForwarded
-	// kindFramingTwin is a field that frames a body to whoever can't tell "_" from "-", as all that hand fields on by the CGI's
-	// rule can't (RFC 3875, 4.1.18), or another such byte, as above. A request with one is refused: passed on, it could mean another length to the server than
-	// it has here, and nobody sends one in good faith.
+	// kindFramingTwin is a field whose name becomes that of a framing field if "_", or another byte, is taken for "-".
+	// CGI servers do that (RFC 3875, 4.1.18; see kindForwarded). A request with one is refused: it could have another
+	// length for the server than for us, and nobody sends one in good faith.
 	kindFramingTwin
 )
 
-// field is one field line by its offsets in the caller's buffer, which is at most MaxHeadBytes long.
+// field is one field line, as offsets in the caller's buffer, which is at most MaxHeadBytes long.
 type field struct {
 	start      uint32 // of the line and of the name
 	end        uint32 // of the line with its CR LF
@@ -53,20 +55,20 @@ type field struct {
 func (f *field) name(buf []byte) []byte  { return buf[f.start : f.start+uint32(f.nameLength)] }
 func (f *field) value(buf []byte) []byte { return buf[f.valueStart:f.valueEnd] }
 
-// plain tells that the line is the name, a colon, one space or none, and the value: no other white space (RFC 9112, 5), which
-// a careless reader could take for a part of the value.
+// plain reports whether the line consists of the name, a colon, at most one space and the value: no other white space
+// (RFC 9112, 5), which a careless reader could take for a part of the value.
 func (f *field) plain(buf []byte) bool {
 	spaces := f.valueStart - f.start - uint32(f.nameLength) - uint32(len(":"))
 	return f.valueEnd == f.end-uint32(len("\r\n")) && (spaces == 0 || spaces == 1 && buf[f.valueStart-1] == ' ')
 }
 
-// plainLength is plain for a Content-Length, which has no zeros in front as well: some take those for octal.
+// plainLength is plain for a Content-Length, which must also have no leading zeros: some readers take those for octal.
 func (f *field) plainLength(buf []byte) bool {
 	value := f.value(buf)
 	return f.plain(buf) && (value[0] != '0' || len(value) == 1)
 }
 
-// kindOf recognizes a field by its name.
+// kindOf returns the kind of the field with this name.
 func kindOf(name []byte) kind {
 	switch lower[name[0]] {
 	case 'h':
@@ -134,7 +136,7 @@ func kindOfC(name []byte) kind {
 	case equalFold(name, "cache-control"):
 		return kindCacheControl
 	case equalFold(name, "content-digest"), equalFold(name, "content-md5"):
-		return kindOther // made to stand in trailer sections, RFC 9530
+		return kindOther // meant to be sent in trailer sections too, RFC 9530
 	case len(name) > len("content-") && equalFold(name[:len("content-")], "content-"):
 		return kindEndToEnd
 	}
@@ -183,7 +185,7 @@ func kindOfX(name []byte) kind {
 	return kindOther
 }
 
-// equalDashed is equalFold with all bytes but letters and digits taken for "-".
+// equalDashed is equalFold, with all bytes except letters and digits taken for "-".
 func equalDashed(b []byte, word string) bool {
 	if len(b) != len(word) {
 		return false

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// FuzzRequest holds net/http's parser against ours: what we accept it must accept and frame alike, before and after
-// rewriting, and what we send on must keep the promises about cookies and forged fields.
+// FuzzRequest compares our parser with net/http's: it must accept every head that we accept, with the same framing,
+// before and after rewriting, and what we send on must keep the promises about cookies and forged fields.
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte("GET /a?b HTTP/1.1\r\nHost: h\r\nCookie: a=b; " + cookieName + "=c\r\n\r\n"))
 	f.Add([]byte("POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: x, te\r\nTE: trailers\r\n\r\n1\r\na\r\n0\r\n\r\n"))
@@ -62,7 +62,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// sameInPieces tells whether a head gets the same judgement in two pieces, wherever it is cut, as in one.
+// sameInPieces reports whether a head that arrives in two pieces, wherever it is cut, gets the same result as in one
+// piece.
 func sameInPieces(raw []byte, n int, err error) bool {
 	for cut := 1; cut < len(raw) && cut < 300; cut += 7 {
 		r := new(Request)
@@ -78,12 +79,13 @@ func sameInPieces(raw []byte, n int, err error) bool {
 	return true
 }
 
-// compareWithStandardLibrary reports whether net/http can't judge the head, for reasons that aren't ours to share.
+// compareWithStandardLibrary compares our reading of a head with net/http's. It returns true if net/http refuses the
+// head for a reason that does not apply to us.
 func compareWithStandardLibrary(t *testing.T, head []byte, request *Request, target string) bool {
 	t.Helper()
 	theirs, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(head, []byte("\r\n")))))
 	if _, urlErr := url.ParseRequestURI(target); urlErr != nil {
-		return true // we pass URIs through that net/url can't decode
+		return true // we accept URIs that net/url can't decode
 	}
 	if err != nil {
 		if strings.Contains(err.Error(), "malformed HTTP version") && head[bytes.IndexByte(head, '\n')-2] > '1' {
@@ -112,7 +114,7 @@ func compareWithStandardLibrary(t *testing.T, head []byte, request *Request, tar
 	return false
 }
 
-// FuzzResponse wants every response we accept to be accepted by net/http with the same framing, also after rewriting.
+// FuzzResponse checks that net/http accepts every response we accept, with the same framing, also after rewriting.
 func FuzzResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: public, s-maxage=1\r\n\r\nhello"), false)
 	f.Add([]byte("HTTP/1.0 404\r\nSet-Cookie: "+cookieName+"=x\r\nConnection: keep-alive, a\r\nA: b\r\n\r\n"), true)
@@ -163,7 +165,7 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// FuzzChunked wants every body that we pass on to be read by net/http to the same data and the same end.
+// FuzzChunked checks that net/http reads the same data and the same end from every body that we send on.
 func FuzzChunked(f *testing.F) {
 	f.Add([]byte("5\r\nhello\r\n0\r\n\r\nGET"), 3)
 	f.Add([]byte("1;a=b\r\nx\r\n0\r\nA: b\r\n\r\n"), 1)

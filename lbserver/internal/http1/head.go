@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// options are the connection options (RFC 9110, 7.6.1) that mean something here.
+// options are the connection options (RFC 9110, 7.6.1) that matter here.
 type options uint8
 
 const (
@@ -15,10 +15,10 @@ const (
 	optionNamesField
 )
 
-// head is what request and response heads have in common: the lines read so far, and their framing.
+// head is the common part of request and response heads: the lines read so far, and their framing.
 type head struct {
 	count int
-	// position is where the first line not yet read starts; scanned is how far the search for its end has come.
+	// position is the start of the first line not yet read. scanned is how far the search for its end has come.
 	position int
 	scanned  int
 
@@ -28,10 +28,10 @@ type head struct {
 	hasCoding   bool
 	hasCookie   bool
 	hasUpgrade  bool
-	hasRefused  bool // an Upgrade field lists a protocol that is refused, see mayUpgrade
+	hasRefused  bool // an Upgrade field lists a protocol that is refused, see listsRefusedProtocol
 	length      int64
 
-	fields [MaxFields]field // at the end: most heads use the first few, and what is used lies together
+	fields [MaxFields]field // last, because most heads use only the first few: what is used lies together
 }
 
 func (h *head) reset() {
@@ -42,7 +42,7 @@ func (h *head) reset() {
 	h.length = 0
 }
 
-// line finds the end of the line at position: the index of its CR, or -1 where more bytes are needed.
+// line returns the end of the line at position, the index of its CR, or -1 if more bytes are needed.
 func (h *head) line(buf []byte) (int, error) {
 	i := firstControl(buf, h.scanned)
 	h.scanned = i
@@ -73,7 +73,7 @@ func (h *head) advance(end int) {
 	h.scanned = h.position
 }
 
-// readFields reads field lines up to the empty line. It returns the length of the head, 0 where more bytes are needed.
+// readFields reads field lines up to the empty line. It returns the length of the head, or 0 if more bytes are needed.
 func (h *head) readFields(buf []byte) (int, error) {
 	for {
 		end, err := h.line(buf)
@@ -133,7 +133,7 @@ func (h *head) readField(buf []byte, end int) error {
 	return h.noteField(f, buf)
 }
 
-// noteField takes from a field what decides on framing and on the connection.
+// noteField records what a field says about framing and about the connection.
 func (h *head) noteField(f *field, buf []byte) error {
 	switch f.kind {
 	case kindContentLength:
@@ -187,8 +187,9 @@ func (h *head) readOptions(list []byte) error {
 	return nil
 }
 
-// markNamedFields marks what Connection names for removal (RFC 9110, 7.6.1). Only fields of kindOther can be named: those
-// this package knows are either hop-by-hop and go anyway, or must not be taken away by one hop from the next.
+// markNamedFields marks the fields that Connection names for removal (RFC 9110, 7.6.1). It applies only to fields of
+// kindOther: the kinds this package knows are either hop-by-hop and removed anyway, or must not be removed by one hop
+// on behalf of another.
 func (h *head) markNamedFields(buf []byte) {
 	if h.options&optionNamesField == 0 {
 		return
@@ -210,7 +211,7 @@ func (h *head) markNamedFields(buf []byte) {
 	}
 }
 
-// judgeFraming applies the rules that hold for requests and responses alike.
+// judgeFraming applies the framing rules that requests and responses share.
 func (h *head) judgeFraming(version10 bool) error {
 	switch {
 	case h.hasCoding && h.hasLength:
@@ -221,12 +222,13 @@ func (h *head) judgeFraming(version10 bool) error {
 	return nil
 }
 
-// mayUpgrade tells whether the message asks for, or agrees to, a change of protocol (RFC 9110, 7.8).
+// mayUpgrade reports whether the message asks for, or agrees to, a change of protocol (RFC 9110, 7.8) that is not
+// refused.
 func (h *head) mayUpgrade() bool {
 	return h.hasUpgrade && !h.hasRefused && h.options&optionUpgrade != 0
 }
 
-// protocols are the elements of the Upgrade lists of a head.
+// protocols iterates over the elements of a head's Upgrade lists.
 func (h *head) protocols(buf []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for i := range h.count {
@@ -241,10 +243,10 @@ func (h *head) protocols(buf []byte) iter.Seq[[]byte] {
 	}
 }
 
-// listsRefusedProtocol tells whether an Upgrade list has a protocol that carries more HTTP (h2c, HTTP/2.0, TLS/1.0). Behind
-// such an upgrade a client would speak to the server past everything this load balancer guarantees about requests. Whatever
-// is no list of tokens (RFC 9110, 7.8) is refused as well: a server that takes quotes, or trims other bytes than white space,
-// could find such a protocol in it.
+// listsRefusedProtocol reports whether an Upgrade list contains a protocol that carries more HTTP (h2c, HTTP/2.0,
+// TLS/1.0). After such an upgrade a client would speak to the server past everything this load balancer guarantees
+// about requests. Anything that is not a list of tokens (RFC 9110, 7.8) is refused too: a server that accepts quotes,
+// or trims bytes other than white space, could find such a protocol in it.
 func listsRefusedProtocol(list []byte) bool {
 	for len(list) > 0 {
 		var protocol []byte
@@ -260,7 +262,7 @@ func listsRefusedProtocol(list []byte) bool {
 	return false
 }
 
-// persistent tells whether the sender of this head keeps the connection open after the message (RFC 9112, 9.3).
+// persistent reports whether the sender of this head keeps the connection open after the message (RFC 9112, 9.3).
 func (h *head) persistent(version10 bool) bool {
 	if h.options&optionClose != 0 {
 		return false

@@ -1,8 +1,9 @@
-// Package http1 reads, judges and rewrites HTTP/1.x messages as bytes in buffers of its caller. It does no I/O, allocates
-// nothing once its structs exist, and keeps offsets instead of copies, so a head is looked at once, however it arrives.
+// Package http1 parses, checks and rewrites HTTP/1.x messages as bytes in its caller's buffers. It does no I/O,
+// allocates nothing once its structs exist, and keeps offsets instead of copies, so every byte of a head is examined
+// once, however the head arrives.
 //
-// Framing is judged strictly in both directions, because two programs that disagree on where a message ends can be made
-// to mistake one client's bytes for another's. Whatever is refused is refused with an [Error], which says why.
+// Framing is judged strictly in both directions: if two programs disagree on where a message ends, one client's bytes
+// can be taken for another's. Every refusal is an [Error], which says why.
 package http1
 
 import "fmt"
@@ -15,32 +16,31 @@ const (
 	MaxFields = 128
 	// MaxTargetBytes bounds the request target (the URI as sent).
 	MaxTargetBytes = 16 << 10
-	// MaxMethodBytes bounds a method. RFC 9112, 3: a longer one than any known is answered 501; the longest registered
-	// (UPDATEREDIRECTREF) has 17 bytes.
+	// MaxMethodBytes bounds a method. A longer method than any known is answered with 501 (RFC 9112, 3); the longest
+	// registered one (UPDATEREDIRECTREF) has 17 bytes.
 	MaxMethodBytes = 64
 	// MaxChunkExtensionBytes bounds the extensions of one chunk (RFC 9112, 7.1.1 asks for a limit).
 	MaxChunkExtensionBytes = 4 << 10
-	// MaxTrailerBytes bounds a trailer section. It fits any buffer a body flows through.
+	// MaxTrailerBytes bounds a trailer section. Every buffer that a body flows through has room for one.
 	MaxTrailerBytes = 16 << 10
-	// MaxConnectionOptions bounds the names listed in Connection fields, so that matching them against all fields stays
+	// MaxConnectionOptions bounds the names listed in Connection fields, so that comparing them with all fields stays
 	// cheap for hostile heads.
 	MaxConnectionOptions = 32
 	// MaxInterim bounds the 1xx responses before a final one.
 	MaxInterim = 32
 )
 
-// Error is a message that breaks a rule.
+// Error describes the rule that a message breaks.
 type Error struct {
-	// Status is the status to answer a request with; for a response it says which limit or rule it would have been, and
-	// the client gets 502.
+	// Status is the status to answer a request with. For a response it is the status that a request with the same fault
+	// would get; the client gets 502.
 	Status int
 	// Rule names the source of the rule, such as "RFC 9112, 6.3".
 	Rule string
-	// Reason says in words what was found and what is wanted.
+	// Reason says what was found and what is allowed.
 	Reason string
 }
 
-// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("%s (%s)", e.Reason, e.Rule) }
 
 // Framing is how the end of a body is found (RFC 9112, 6.3).
@@ -58,7 +58,6 @@ const (
 	FramingUntilClose
 )
 
-// String implements fmt.Stringer.
 func (f Framing) String() string {
 	switch f {
 	case FramingNone:

@@ -2,7 +2,7 @@ package http1
 
 import "bytes"
 
-// Method is a request method, as far as it matters here.
+// Method is a request method. Only the methods that matter here are distinguished.
 type Method uint8
 
 // The methods of RFC 9110, 9.3, and MethodOther for the rest.
@@ -18,7 +18,8 @@ const (
 	MethodConnect
 )
 
-// Idempotent tells whether a request with this method may be sent again when its fate is unknown (RFC 9110, 9.2.2).
+// Idempotent reports whether a request with this method may be sent again if it is unknown whether the server acted on
+// it (RFC 9110, 9.2.2).
 func (m Method) Idempotent() bool {
 	switch m {
 	case MethodGet, MethodHead, MethodPut, MethodDelete, MethodOptions, MethodTrace:
@@ -28,8 +29,8 @@ func (m Method) Idempotent() bool {
 	}
 }
 
-// ContentUndefined tells the methods whose content has no meaning that servers agree on (RFC 9110, 9.3.1, 9.3.2 and 9.3.5; 9.3.7
-// defines no use of any): a server may leave it unread.
+// ContentUndefined reports whether content has no generally defined meaning in requests with this method (RFC 9110,
+// 9.3.1, 9.3.2 and 9.3.5; 9.3.7 defines no use of any): a server may leave it unread.
 func (m Method) ContentUndefined() bool {
 	switch m {
 	case MethodGet, MethodHead, MethodDelete, MethodOptions:
@@ -39,29 +40,31 @@ func (m Method) ContentUndefined() bool {
 	}
 }
 
-// Request is the head of a request. It holds offsets into the buffer that Parse was given: methods that take buf want
-// that same buffer, or a longer or moved one with the same bytes in front. Reset makes it ready for the next request.
+// Request is the head of a request. It holds offsets into the buffer that Parse was given: methods that take buf need
+// that same buffer, or a longer or moved one that begins with the same bytes. Reset makes it ready for the next
+// request.
 type Request struct {
 	// Method is the request's method.
 	Method Method
-	// Version10 tells an HTTP/1.0 request. Minor versions above 1 are taken for 1 (RFC 9110, 2.5).
+	// Version10 is set for an HTTP/1.0 request. Minor versions above 1 are treated as 1 (RFC 9110, 2.5).
 	Version10 bool
 	// Framing is FramingNone, FramingLength or FramingChunked.
 	Framing Framing
-	// ExpectContinue tells that the client waits for 100 before it sends its body. It is false where there is no body, and
+	// ExpectContinue is set if the client waits for 100 before it sends its body. It is false if there is no body, and
 	// for HTTP/1.0 (RFC 9110, 10.1.1).
 	ExpectContinue bool
-	// Expects tells that a request with a body has an Expect field of any kind: its server may answer without reading the body.
+	// Expects is set if a request with a body has an Expect field of any kind: its server may answer without reading
+	// the body.
 	Expects bool
 
 	start                  int // of the request line, after an empty line
 	methodEnd              int
 	targetStart, targetEnd int
 	lineEnd                int // of the request line, with its CR LF
-	// authorityEnd is where the authority of a target in absolute form ends; 0 for the other forms.
+	// authorityEnd is the end of the authority of a target in absolute form; 0 for the other forms.
 	authorityStart, authorityEnd int
-	hostField                    int   // index in fields, -1 where there is none
-	maxForwards                  int64 // of OPTIONS and TRACE, -1 where there is none
+	hostField                    int   // index in fields, -1 if there is none
+	maxForwards                  int64 // of OPTIONS and TRACE, -1 if there is none
 	trailersWanted               bool
 
 	head
@@ -96,9 +99,9 @@ func (r *Request) Reset() {
 	r.hostField, r.maxForwards, r.trailersWanted = -1, -1, false
 }
 
-// Parse reads the head at the start of buf. It returns the head's length; 0 without an error means that more bytes are
-// needed, and that Parse wants to be called again with the same bytes and more behind them. Only the new bytes are then
-// looked at. An error is always an [*Error] with the status to answer; the connection must be closed after it.
+// Parse reads the head at the start of buf and returns the head's length. 0 without an error means that more bytes are
+// needed: call Parse again with the same bytes followed by more. It then reads only the new bytes. An error is always
+// an [*Error] with the status to answer; the connection must then be closed.
 func (r *Request) Parse(buf []byte) (int, error) {
 	window := buf[:min(len(buf), MaxHeadBytes)]
 	if r.lineEnd == 0 {
@@ -119,7 +122,7 @@ func (r *Request) Parse(buf []byte) (int, error) {
 	return length, r.judge(window)
 }
 
-// readRequestLine reads up to the end of the request line. One empty line before it is passed over (RFC 9112, 2.2).
+// readRequestLine reads up to the end of the request line. It skips one empty line before it (RFC 9112, 2.2).
 func (r *Request) readRequestLine(buf []byte) (bool, error) {
 	end, err := r.line(buf)
 	if end == 0 && r.start == 0 {
@@ -153,7 +156,7 @@ func (r *Request) readRequestLine(buf []byte) (bool, error) {
 	return true, nil
 }
 
-// judgePartialLine refuses early what can't become a request line within the limits.
+// judgePartialLine refuses early a line that can't become a request line within the limits.
 func (r *Request) judgePartialLine(line []byte) error {
 	method := bytes.IndexByte(line[:min(len(line), MaxMethodBytes+1)], ' ')
 	switch {
@@ -198,7 +201,7 @@ func (r *Request) readMethod(buf []byte, end int) error {
 	return nil
 }
 
-// readVersion judges HTTP-version (RFC 9112, 2.3).
+// readVersion checks HTTP-version (RFC 9112, 2.3).
 func (r *Request) readVersion(version []byte) error {
 	if bytes.IndexByte(version, ' ') >= 0 {
 		return errRequestLine
@@ -222,7 +225,7 @@ func parseVersion(b []byte) (major, minor byte, ok bool) {
 	return major, minor, major <= 9 && minor <= 9
 }
 
-// readTarget judges the request target (RFC 9112, 3.2).
+// readTarget checks the request target (RFC 9112, 3.2).
 func (r *Request) readTarget(buf []byte) error {
 	target := buf[r.targetStart:r.targetEnd]
 	switch {
@@ -330,7 +333,7 @@ func (r *Request) judgeHost(buf []byte) error {
 	return nil
 }
 
-// validHost judges uri-host [ ":" port ] (RFC 9110, 7.2). An empty one is valid.
+// validHost reports whether host is uri-host [ ":" port ] (RFC 9110, 7.2). An empty one is valid.
 func validHost(host []byte) bool {
 	if !allOf(host, classHost) {
 		return false
@@ -361,7 +364,7 @@ func validHost(host []byte) bool {
 	return true
 }
 
-// listsTrailers finds the "trailers" of a TE list (RFC 9110, 10.1.4).
+// listsTrailers reports whether a TE list contains "trailers" (RFC 9110, 10.1.4).
 func listsTrailers(list []byte) bool {
 	for len(list) > 0 {
 		var element []byte
@@ -372,25 +375,27 @@ func listsTrailers(list []byte) bool {
 	return false
 }
 
-// KeepAlive tells whether the client keeps the connection open after this request (RFC 9112, 9.3).
+// KeepAlive reports whether the client keeps the connection open after this request (RFC 9112, 9.3).
 func (r *Request) KeepAlive() bool { return r.persistent(r.Version10) }
 
-// ContentLength is the length of a body framed by FramingLength, in bytes; 0 otherwise.
+// ContentLength returns the length in bytes of a body with FramingLength, otherwise 0.
 func (r *Request) ContentLength() int64 { return r.length }
 
-// Upgrade tells whether the request asks for another protocol that may be passed through (RFC 9110, 7.8; never for 1.0).
+// Upgrade reports whether the request asks for another protocol that may be passed through (RFC 9110, 7.8; never for
+// 1.0).
 func (r *Request) Upgrade() bool { return !r.Version10 && r.mayUpgrade() }
 
-// ForwardsExhausted tells an OPTIONS or TRACE request that may be forwarded no further (RFC 9110, 7.6.2).
+// ForwardsExhausted reports whether this is an OPTIONS or TRACE request that must not be forwarded further (RFC 9110,
+// 7.6.2).
 func (r *Request) ForwardsExhausted() bool { return r.maxForwards == 0 }
 
-// MethodText is the method as sent.
+// MethodText returns the method as sent.
 func (r *Request) MethodText(buf []byte) []byte { return buf[r.start:r.methodEnd] }
 
-// Target is the request target as sent.
+// Target returns the request target as sent.
 func (r *Request) Target(buf []byte) []byte { return buf[r.targetStart:r.targetEnd] }
 
-// Host is the value of Host, the authority of the target where an HTTP/1.0 request has no Host, or nil.
+// Host returns the value of Host. If an HTTP/1.0 request has none, it returns the authority of the target, or nil.
 func (r *Request) Host(buf []byte) []byte {
 	switch {
 	case r.hostField >= 0:
@@ -402,7 +407,7 @@ func (r *Request) Host(buf []byte) []byte {
 	}
 }
 
-// Field is the value of the first field of that lower-case name, or nil: for access logs and routing.
+// Field returns the value of the first field with this lower-case name, or nil. It is for access logs and routing.
 func (r *Request) Field(buf []byte, name string) []byte {
 	for i := range r.count {
 		if f := &r.fields[i]; equalFold(f.name(buf), name) {

@@ -19,7 +19,7 @@ func parseRequest(t *testing.T, raw string) (*Request, int) {
 	return request, n
 }
 
-// statusOf is the status an error asks for, 0 for none.
+// statusOf returns the status that an error asks for, 0 if there is none.
 func statusOf(err error) int {
 	if refused, ok := errors.AsType[*Error](err); ok {
 		return refused.Status

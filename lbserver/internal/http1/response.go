@@ -6,7 +6,7 @@ import "bytes"
 type Response struct {
 	// Status is the status code, 100 to 999.
 	Status int
-	// Version10 tells an HTTP/1.0 server.
+	// Version10 is set if the server speaks HTTP/1.0.
 	Version10 bool
 
 	lineEnd   int // of the status line, with its CR LF
@@ -27,7 +27,7 @@ func (r *Response) Reset() {
 	r.Status, r.Version10, r.lineEnd, r.textStart = 0, false, 0, 0
 }
 
-// Parse reads the head at the start of buf, as [Request.Parse] does.
+// Parse reads the head at the start of buf and returns its length, or 0 if more bytes are needed, like [Request.Parse].
 func (r *Response) Parse(buf []byte) (int, error) {
 	window := buf[:min(len(buf), MaxHeadBytes)]
 	if r.lineEnd == 0 {
@@ -59,8 +59,8 @@ func (r *Response) Parse(buf []byte) (int, error) {
 	return length, r.judgeFraming(r.Version10)
 }
 
-// readStatusLine judges the status line. The space before an empty reason may be missing: servers in the wild leave it
-// out, and nothing can be mistaken for anything else by it.
+// readStatusLine checks the status line. The space before an empty reason may be missing: some servers leave it out,
+// and that is not ambiguous.
 func (r *Response) readStatusLine(line []byte) error {
 	const versionLength = len("HTTP/1.1")
 	if len(line) < versionLength+len(" 200") || line[versionLength] != ' ' {
@@ -84,7 +84,7 @@ func (r *Response) readStatusLine(line []byte) error {
 	return nil
 }
 
-// Framing decides how the body of this response to a request with the given method ends (RFC 9112, 6.3).
+// Framing returns how the body of this response to a request with the given method ends (RFC 9112, 6.3).
 func (r *Response) Framing(method Method) Framing {
 	switch {
 	case r.bodiless() || method == MethodHead:
@@ -100,23 +100,25 @@ func (r *Response) Framing(method Method) Framing {
 	}
 }
 
-// bodiless tells the statuses whose responses have no body whatever the method (RFC 9112, 6.3, rule 1).
+// bodiless reports whether responses with this status have no body, whatever the method (RFC 9112, 6.3, rule 1).
 func (r *Response) bodiless() bool { return r.Status < 200 || r.Status == 204 || r.Status == 304 }
 
-// Interim tells a 1xx response that another one follows. 101 is final: another protocol follows it.
+// Interim reports whether this is a 1xx response that another response follows. 101 is final: another protocol follows
+// it.
 func (r *Response) Interim() bool { return r.Status < 200 && r.Status != 101 }
 
-// KeepAlive tells whether the server keeps the connection open after this response (RFC 9112, 9.3). A body until close
-// forbids it too, which Framing tells.
+// KeepAlive reports whether the server keeps the connection open after this response (RFC 9112, 9.3). FramingUntilClose
+// rules that out too; KeepAlive does not check it.
 func (r *Response) KeepAlive() bool { return r.persistent(r.Version10) }
 
-// ContentLength is the value of Content-Length, in bytes; 0 where there is none.
+// ContentLength returns the value of Content-Length, in bytes; 0 if there is none.
 func (r *Response) ContentLength() int64 { return r.length }
 
-// Upgrade tells whether a 101 response names the protocol it changes to (RFC 9110, 15.2.2).
+// Upgrade reports whether this is a 101 response that names the protocol it changes to (RFC 9110, 15.2.2).
 func (r *Response) Upgrade() bool { return r.Status == 101 && r.mayUpgrade() }
 
-// Takes tells whether the response changes to what the request in asked offered, and to no other protocol (RFC 9110, 7.8).
+// Takes reports whether the response changes to protocols that the request, whose head is in asked, offered, and to no
+// other (RFC 9110, 7.8).
 func (r *Response) Takes(buf []byte, request *Request, asked []byte) bool {
 	if !r.Upgrade() || !request.Upgrade() {
 		return false
@@ -134,5 +136,5 @@ func (r *Response) Takes(buf []byte, request *Request, asked []byte) bool {
 	return changes
 }
 
-// Length is the length of the head that Parse has read, in bytes.
+// Length returns the length in bytes of the head that Parse has read.
 func (r *Response) Length() int { return r.position + 2 }

@@ -7,22 +7,22 @@ import (
 
 // RequestRewrite says what changes in a request's head between the client and the server.
 type RequestRewrite struct {
-	// CookieName is the name of the cookie that is cut out of Cookie; "" cuts nothing.
+	// CookieName is the name of the cookie that is removed from Cookie; "" removes nothing.
 	CookieName string
-	// ClientAddress is appended to X-Forwarded-For; the zero one leaves that field as it came.
+	// ClientAddress is appended to X-Forwarded-For; the zero Addr leaves that field as it came.
 	ClientAddress netip.Addr
-	// Forwarded is complete field lines (name, colon, value, CR LF) to add: what of X-Forwarded-Proto and its kin is
-	// configured.
+	// Forwarded is complete field lines (name, colon, value, CR LF) to add: the X-Forwarded-Proto and similar fields
+	// that are configured.
 	Forwarded []byte
 	// ForwardedHost adds X-Forwarded-Host with the value of Host.
 	ForwardedHost bool
-	// DefaultHost is the Host of an HTTP/1.0 request that came without (RFC 9112, 3.3).
+	// DefaultHost is the Host for an HTTP/1.0 request without one (RFC 9112, 3.3).
 	DefaultHost netip.AddrPort
 }
 
-// AppendTo appends to dst the head in buf as the server is to get it: in HTTP/1.1 and origin form, without hop-by-hop
-// fields, with what rewrite says, and with Host and Content-Length in their plainest form. All other fields keep their order
-// and their bytes.
+// AppendTo appends to dst the head in buf as it is sent to the server: in HTTP/1.1 and origin form, without hop-by-hop
+// fields, with the changes of rewrite, and with Host and Content-Length in their plainest form. All other fields keep
+// their order and their bytes.
 func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	dst = r.appendRequestLine(dst, buf)
 	if r.hostField < 0 {
@@ -55,7 +55,7 @@ func (r *Request) AppendTo(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	return r.appendOwnFields(dst, buf, rewrite)
 }
 
-// passes tells whether a field line is copied as it is.
+// passes reports whether a field line is copied unchanged.
 func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	switch f.kind {
 	case kindOther:
@@ -81,7 +81,8 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	}
 }
 
-// appendRequestLine appends the request line in HTTP/1.1, an absolute target turned into its path (RFC 9112, 3.2.1).
+// appendRequestLine appends the request line in HTTP/1.1, with an absolute target turned into its path (RFC 9112,
+// 3.2.1).
 func (r *Request) appendRequestLine(dst, buf []byte) []byte {
 	if r.authorityEnd == 0 && !r.Version10 && buf[r.lineEnd-3] == '1' {
 		return append(dst, buf[r.start:r.lineEnd]...)
@@ -101,7 +102,7 @@ func (r *Request) appendRequestLine(dst, buf []byte) []byte {
 	return append(dst, " HTTP/1.1\r\n"...)
 }
 
-// appendOwnFields appends what this load balancer adds, and the empty line.
+// appendOwnFields appends the fields that this load balancer adds, and the empty line.
 func (r *Request) appendOwnFields(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	if rewrite.ClientAddress.IsValid() {
 		dst = append(dst, "X-Forwarded-For: "...)
@@ -139,10 +140,10 @@ func (h *head) appendLength(dst []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// fieldsEnd is where the empty line that ends the head starts.
+// fieldsEnd returns where the empty line that ends the head starts.
 func (h *head) fieldsEnd() int { return h.position }
 
-// appendHost appends the host that the client asked, or the one for clients that name none, and ends the line.
+// appendHost appends the host that the client asked for, or DefaultHost if it named none, and ends the line.
 func (r *Request) appendHost(dst, buf []byte, rewrite *RequestRewrite) []byte {
 	if host := r.Host(buf); host != nil {
 		dst = append(dst, host...)

@@ -2,21 +2,21 @@ package http1
 
 // ResponseRewrite says what changes in a response's head between the server and the client.
 type ResponseRewrite struct {
-	// CookieName is the name of the cookie a server may not set; "" lets it set all.
+	// CookieName is the name of the cookie that a server may not set; "" lets it set all.
 	CookieName string
-	// SetCookie is a complete Set-Cookie field line (with CR LF) to add, or nil. With one, the response is kept out of
+	// SetCookie is a complete Set-Cookie field line (with CR LF) to add, or nil. A response with one is kept out of
 	// shared caches.
 	SetCookie []byte
 	// Method is the method of the request.
 	Method Method
-	// Version10 tells that the client speaks HTTP/1.0: it gets no transfer coding.
+	// Version10 is set if the client speaks HTTP/1.0: it gets no transfer coding.
 	Version10 bool
-	// KeepAlive tells that the connection to the client stays open after this response.
+	// KeepAlive is set if the connection to the client stays open after this response.
 	KeepAlive bool
 }
 
-// AppendTo appends to dst the head in buf as the client is to get it: in HTTP/1.1, without hop-by-hop fields, with what
-// rewrite says, and with Content-Length in its plainest form. All other fields keep their order and their bytes.
+// AppendTo appends to dst the head in buf as it is sent to the client: in HTTP/1.1, without hop-by-hop fields, with the
+// changes of rewrite, and with Content-Length in its plainest form. All other fields keep their order and their bytes.
 func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	dst = append(dst, "HTTP/1.1"...)
 	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf)
@@ -59,7 +59,7 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// passes tells whether a field line is copied as it is.
+// passes reports whether a field line is copied unchanged.
 func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, private bool) bool {
 	switch f.kind {
 	case kindOther:
@@ -81,10 +81,11 @@ func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, privat
 	}
 }
 
-// forbidsFraming tells the statuses that must not carry Content-Length or Transfer-Encoding (RFC 9110, 8.6; RFC 9112, 6.1).
+// forbidsFraming reports whether a response with this status must not carry Content-Length or Transfer-Encoding (RFC
+// 9110, 8.6; RFC 9112, 6.1).
 func (r *Response) forbidsFraming() bool { return r.Status < 200 || r.Status == 204 }
 
-// upgradeRequired tells a 426 that names what it wants (RFC 9110, 15.5.22).
+// upgradeRequired reports whether this is a 426 response that names the protocol it requires (RFC 9110, 15.5.22).
 func (r *Response) upgradeRequired() bool { return r.Status == 426 && r.mayUpgrade() }
 
 func (r *Response) forbidsSharedCaching(buf []byte) bool {

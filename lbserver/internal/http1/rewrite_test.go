@@ -10,7 +10,7 @@ import (
 
 const cookieName = "ALB_abcdefgh"
 
-// lines joins header lines, and ends them with an empty one.
+// lines joins header lines and adds an empty one at the end.
 func lines(all ...string) string { return strings.Join(all, "\r\n") + "\r\n\r\n" }
 
 func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
@@ -152,7 +152,7 @@ func TestResponseHeadAsTheClientGetsIt(t *testing.T) {
 	}
 }
 
-// interim is the rewriting of a 1xx response before the one that w is for.
+// interim returns the rewrite of a 1xx response before the final one that w is for.
 func (w ResponseRewrite) interim() ResponseRewrite {
 	return ResponseRewrite{Version10: w.Version10, KeepAlive: w.KeepAlive}
 }

@@ -1,5 +1,5 @@
-// Package inventory knows the addresses of instances, from a file that it
-// reads again when it changes, and the networks in which servers may lie.
+// Package inventory maps instance ids to addresses. It reads them from a file, again whenever the file changes, and
+// checks every address against the networks in which servers may lie.
 package inventory
 
 import (
@@ -22,24 +22,23 @@ type Instance struct {
 	Address netip.Addr
 }
 
-// Inventory gives instances by id. It may be used by many goroutines at once.
+// Inventory finds instances by id. It is safe for concurrent use.
 type Inventory struct {
 	path     string
 	networks Networks
 	log      *slog.Logger
 
-	// current is replaced by Run alone.
+	// current is replaced by Run only.
 	current atomic.Pointer[picture]
 }
 
-// picture is the file at one time. Immutable.
+// picture is the content of the file at one time. It is immutable.
 type picture struct {
 	text      []byte
 	instances map[string]Instance
 }
 
-// Open reads the inventory file path; with an empty path there are no
-// instances. Every instance must lie in networks.
+// Open reads the inventory file at path; if path is empty, there are no instances. Every instance must lie in networks.
 func Open(path string, networks Networks, log *slog.Logger) (*Inventory, error) {
 	inventory := &Inventory{path: path, networks: networks, log: log}
 	inventory.current.Store(&picture{})
@@ -64,9 +63,8 @@ func (i *Inventory) Resolve(id string) (netip.Addr, bool) {
 	return instance.Address, ok
 }
 
-// Run reads the file again at every interval until ctx ends, and calls changed
-// after each change. A file that cannot be read or has faults is logged, once
-// for each kind of trouble, and the last good one stays in force.
+// Run reads the file again at every interval until ctx ends, and calls changed after each change. A file that can't be
+// read or has faults is logged, once for each kind of error, and the last good one stays in force.
 func (i *Inventory) Run(ctx context.Context, interval time.Duration, changed func()) {
 	if i.path == "" {
 		return
@@ -97,8 +95,8 @@ func (i *Inventory) Run(ctx context.Context, interval time.Duration, changed fun
 	}
 }
 
-// read takes over the file if it differs from what was read last. The text
-// itself is compared: times of files are too coarse to see every change.
+// read adopts the file if it differs from what was read last. It compares the text: file times are too coarse to show
+// every change.
 func (i *Inventory) read() (isNew bool, err error) {
 	text, err := os.ReadFile(i.path)
 	if err != nil {
@@ -115,7 +113,7 @@ func (i *Inventory) read() (isNew bool, err error) {
 	return true, nil
 }
 
-// entry is an instance as the file has it.
+// entry is an instance as written in the file.
 type entry struct {
 	Type    lbapi.ServerType `json:"type"`
 	Address string           `json:"ipAddress"`
@@ -148,10 +146,10 @@ func (i *Inventory) parse(text []byte) (map[string]Instance, error) {
 	return instances, nil
 }
 
-// FileError says that the inventory file breaks a rule.
+// FileError describes a rule that the inventory file breaks.
 type FileError struct {
 	Path   string
-	Field  string // the JSON path of what breaks it
+	Field  string // JSON path of the value that breaks it
 	Reason string
 }
 

@@ -9,10 +9,9 @@ import (
 // Networks are the networks in which servers may lie.
 type Networks []netip.Prefix
 
-// Refuses is the reason against an address of a server, or "". Link-local
-// addresses are refused whatever the networks say, so that nobody turns the
-// load balancer into a way to a metadata service (api.md, "Server groups");
-// so are addresses that are not one host's.
+// Refuses returns why a server may not have this address, or "" if it may. Link-local addresses are always refused, so
+// that nobody reaches a metadata service through the load balancer (api.md, "Server groups"); so are addresses that do
+// not belong to one host.
 func (n Networks) Refuses(address netip.Addr) string {
 	address = address.Unmap() // ::ffff:169.254.0.1 reaches 169.254.0.1
 	switch {

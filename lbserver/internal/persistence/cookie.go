@@ -1,11 +1,11 @@
-// Package persistence makes and reads the cookie by which a client stays on its server.
+// Package persistence makes and reads the cookie that keeps a client on its server.
 //
 // The value is the base64url text, without padding, of
 //
 //	key id (1 byte) ‖ nonce (12) ‖ AES-256-GCM{ second of issue (5, big endian) ‖ server id } ‖ tag (16)
 //
-// with the backend service's id as associated data. A client can neither read which server it is on nor make a value of
-// its own, and a value of one backend service is worth nothing to another.
+// with the backend service's id as associated data. A client can neither read which server it is on nor forge a value,
+// and a value of one backend service is not accepted by another.
 package persistence
 
 import (
@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// MaxServerIDLength is the longest server id in bytes that a value can carry. The API's ids have 17.
+	// MaxServerIDLength is the longest server id, in bytes, that a value can carry. The API's ids have 17.
 	MaxServerIDLength = 64
-	// MaxFutureSkew is how far ahead of ours the clock of the node that issued a value may be.
+	// MaxFutureSkew is how far the clock of the node that issued a value may be ahead of ours.
 	MaxFutureSkew = 60 * time.Second
 
 	secondSize = 5 // bytes of a Unix time, enough for 34,000 years
@@ -35,23 +35,23 @@ const (
 	maxValueSize = (maxSealed*8 + 5) / 6
 )
 
-// ErrInvalid says that a value is not one that a node with our keys made for this backend service, or that it comes from
+// ErrInvalid means that no node with our keys made this value for this backend service, or that its time of issue is in
 // the future by more than MaxFutureSkew.
 var ErrInvalid = errors.New("session persistence cookie is not valid")
 
-// ErrExpired says that a value is genuine but older than the persistence timeout.
+// ErrExpired means that a value is genuine but older than the persistence timeout.
 var ErrExpired = errors.New("session persistence cookie has expired")
 
-// encoding is strict, because otherwise the last character has values that decode alike.
+// encoding is strict: otherwise several values of the last character would decode alike.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Cookie makes and reads the values of one backend service. It is immutable and safe for concurrent use; a change of the
-// timeout or the keys takes a new one.
+// Cookie makes and reads the cookie values of one backend service. It is immutable and safe for concurrent use; a
+// change of the timeout or the keys needs a new Cookie.
 type Cookie struct {
 	name           string
 	backendService []byte
 	timeout        time.Duration
-	keys           [2]sealer // current, previous; the latter may be empty
+	keys           [2]sealer // current, previous; the second may be empty
 }
 
 type sealer struct {
@@ -59,8 +59,9 @@ type sealer struct {
 	aead cipher.AEAD
 }
 
-// New returns the cookie of a backend service. timeout is the persistence timeout, 0 to 86,400 seconds; 0 means as long as
-// the browser lives. It fails on the zero Keys, whose cookies everybody could make.
+// New returns the cookie of a backend service. timeout is the persistence timeout, 0 to 86,400 seconds; 0 means a
+// session cookie, which lives as long as the browser. New fails for the zero Keys, which anyone could use to forge
+// cookies.
 func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, error) {
 	if keys.current.secret == nil {
 		return nil, fmt.Errorf("prepare the session persistence cookie of backend service %s: there are no keys yet", backendServiceID)
@@ -82,7 +83,7 @@ func New(keys Keys, backendServiceID string, timeout time.Duration) (*Cookie, er
 // Name returns the cookie's name; see lbapi.CookieName.
 func (c *Cookie) Name() string { return c.name }
 
-// Seal appends a fresh value that names the server (1 to MaxServerIDLength bytes of id) to dst.
+// Seal appends to dst a new value that names the server (an id of 1 to MaxServerIDLength bytes).
 func (c *Cookie) Seal(dst []byte, serverID string, issued time.Time) []byte {
 	var second [8]byte
 	binary.BigEndian.PutUint64(second[:], uint64(issued.Unix()))
@@ -94,20 +95,20 @@ func (c *Cookie) Seal(dst []byte, serverID string, issued time.Time) []byte {
 	return encoding.AppendEncode(dst, sealed)
 }
 
-// Scratch is the memory that Open works in. It may be used again and again, by one Open at a time.
+// Scratch is the working memory of Open. It can be reused, by one Open at a time.
 type Scratch struct {
 	sealed [maxSealed]byte
 	plain  [secondSize + MaxServerIDLength]byte
 }
 
-// Open reads a value that a client sent, of any length and content, and judges its age at the moment now. The server id
-// lies in scratch. The error is ErrInvalid or ErrExpired, bare. Open allocates nothing.
+// Open reads a value that a client sent, of any length and content, and judges its age at the time now. The server id
+// that it returns is a slice of scratch. The error is ErrInvalid or ErrExpired, unwrapped. Open allocates nothing.
 func (c *Cookie) Open(scratch *Scratch, value []byte, now time.Time) (serverID []byte, issued time.Time, err error) {
 	if len(value) <= minValueSize || len(value) > maxValueSize {
 		return nil, time.Time{}, ErrInvalid
 	}
 	n, err := encoding.Decode(scratch.sealed[:], value)
-	// The decoder skips line ends, which would let one value have many forms.
+	// The decoder skips line ends, which would give one value many forms.
 	if err != nil || encoding.EncodedLen(n) != len(value) {
 		return nil, time.Time{}, ErrInvalid
 	}
@@ -124,7 +125,7 @@ func (c *Cookie) Open(scratch *Scratch, value []byte, now time.Time) (serverID [
 	copy(second[8-secondSize:], plain)
 	issued = time.Unix(int64(binary.BigEndian.Uint64(second[:])), 0)
 	if c.timeout > 0 {
-		// Both in whole seconds, as the client counts Max-Age.
+		// Both are whole seconds, as the client counts Max-Age.
 		age := time.Duration(now.Unix()-issued.Unix()) * time.Second
 		if age < -MaxFutureSkew {
 			return nil, time.Time{}, ErrInvalid

@@ -16,8 +16,8 @@ import (
 // secretSize is the size in bytes of a key, AES-256's.
 const secretSize = 32
 
-// Keys are the secrets under which cookies are sealed. Two are valid at a time, so that a rotation logs nobody out: values
-// are sealed under the current key and opened under either. A Keys is a value; nothing changes it.
+// Keys are the secrets that seal cookies. Two are valid at a time, so that a rotation logs nobody out: values are
+// sealed with the current key and opened with either. A Keys is an immutable value.
 type Keys struct {
 	current  key
 	previous key // its secret is nil before the first rotation
@@ -28,13 +28,14 @@ type key struct {
 	secret []byte
 }
 
-// GenerateKeys makes a first key from the system's source of randomness.
+// GenerateKeys makes a first key from the system's random source.
 func GenerateKeys() Keys {
 	return Keys{current: newKey(1)}
 }
 
-// Rotate returns keys with a new current key, whose previous one is k's current. Values under k's previous key are refused
-// from then on, so rotations must lie further apart than the longest persistence timeout in use, a day at most.
+// Rotate returns keys with a new current key; k's current key becomes the previous one. Values sealed with k's previous
+// key are refused from then on, so rotations must be further apart than the longest persistence timeout in use, which
+// is a day at most.
 func (k Keys) Rotate() Keys {
 	return Keys{current: newKey(k.current.id + 1), previous: k.current}
 }
@@ -45,7 +46,7 @@ func newKey(id byte) key {
 	return k
 }
 
-// keysJSON is the form in which the store keeps Keys.
+// keysJSON is the form in which the store holds Keys.
 type keysJSON struct {
 	Current  keyJSON  `json:"current"`
 	Previous *keyJSON `json:"previous,omitempty"`
@@ -56,7 +57,7 @@ type keyJSON struct {
 	Secret []byte `json:"secret"`
 }
 
-// ParseKeys reads what Encode wrote. It fails on anything that is not a set of usable keys.
+// ParseKeys reads what Encode wrote. It fails if data is not a set of usable keys.
 func ParseKeys(data []byte) (Keys, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -91,7 +92,7 @@ func (k key) check(name string) error {
 	return nil
 }
 
-// Encode returns the JSON form for the store. It holds the secrets in clear: it must go nowhere else.
+// Encode returns the JSON form for the store. It contains the secrets in clear and must go nowhere else.
 func (k Keys) Encode() ([]byte, error) {
 	stored := keysJSON{Current: keyJSON{k.current.id, k.current.secret}}
 	if k.previous.secret != nil {
@@ -104,17 +105,17 @@ func (k Keys) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// Format keeps the secrets out of every kind of print.
+// Format keeps the secrets out of everything that package fmt prints.
 func (k Keys) Format(state fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(state, "session persistence keys (current %d)", k.current.id)
 }
 
-// LogValue names the keys in logs, in every format, without their secrets.
+// LogValue keeps the secrets out of logs, in every format.
 func (k Keys) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// aead returns the cipher of one backend service. Its key is derived from the service's id, because each random nonce of
-// 96 bits has its share in a limit of 2³² values a key (NIST SP 800-38D, 8.3): a server's value is made at most once a
-// second, and so hundreds of services with hundreds of servers each stay within it, for a year and more.
+// aead returns the cipher of one backend service. Its key is derived from the service's id, because a key may seal at
+// most 2³² values with random nonces of 96 bits (NIST SP 800-38D, 8.3). Each server's value is made at most once a
+// second, so hundreds of servers in one service stay within that limit for a month and more.
 func (k key) aead(backendServiceID string) (cipher.AEAD, error) {
 	mac := hmac.New(sha256.New, k.secret)
 	mac.Write([]byte("session persistence of backend service\x00" + backendServiceID))

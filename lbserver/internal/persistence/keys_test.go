@@ -25,7 +25,7 @@ func TestRotationLogsNobodyOut(t *testing.T) {
 		}
 		keys = keys.Rotate()
 	}
-	// The key id is one byte: keys that share it by wrapping round must not be taken for each other.
+	// The key id is one byte: keys whose ids are equal after wrapping round must not be taken for each other.
 	for range 256 - 4 {
 		keys = keys.Rotate()
 	}

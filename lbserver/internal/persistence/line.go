@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// expiresFormat is the date of Expires (RFC 9110, 5.6.7), for times in UTC.
+// expiresFormat is the date format of Expires (RFC 9110, 5.6.7), for times in UTC.
 const expiresFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // ServerLine is the Set-Cookie line that names one server of one backend service. The line depends on nothing but the
-// second, so it is made once a second and not once a response. It is safe for concurrent use.
+// second, so it is made once a second instead of once a response. It is safe for concurrent use.
 type ServerLine struct {
 	cookie   *Cookie
 	serverID string
@@ -24,14 +24,14 @@ type renderedLine struct {
 	text   []byte
 }
 
-// ForServer returns the line of the server with this id, 1 to MaxServerIDLength bytes. Keep it: what it returns is cached
-// in it.
+// ForServer returns the line of the server with this id, 1 to MaxServerIDLength bytes. Keep the result: it caches the
+// line.
 func (c *Cookie) ForServer(serverID string) *ServerLine {
 	return &ServerLine{cookie: c, serverID: serverID}
 }
 
-// At returns the finished header line, "Set-Cookie: …\r\n", for a response sent at the moment now. secure asks for the
-// attribute Secure, which belongs on HTTPS listeners. The caller must not change the bytes.
+// At returns the finished header line, "Set-Cookie: …\r\n", for a response sent at the time now. secure adds the Secure
+// attribute, which belongs on HTTPS listeners. The caller must not change the bytes.
 func (l *ServerLine) At(now time.Time, secure bool) []byte {
 	cached := &l.plain
 	if secure {
@@ -40,7 +40,7 @@ func (l *ServerLine) At(now time.Time, secure bool) []byte {
 	if line := cached.Load(); line != nil && line.second == now.Unix() {
 		return line.text
 	}
-	// Several cores may come here at the turn of a second; each makes a good line, and one of them stays.
+	// Several cores may get here at the turn of a second; each makes a valid line, and one of them is kept.
 	line := &renderedLine{now.Unix(), l.render(now, secure)}
 	cached.Store(line)
 	return line.text

@@ -34,7 +34,7 @@ func TestLineHasTheAttributesOfTheTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cookie := newCookie(t, keys, serviceID, test.timeout)
-			// A zone must not show in the date.
+			// The time zone must not show in the date.
 			at := issued.In(time.FixedZone("UTC+8", 8*3600))
 			line := string(cookie.ForServer(serverID).At(at, test.secure))
 			value, ok := strings.CutPrefix(line, "Set-Cookie: "+cookie.Name()+"=")

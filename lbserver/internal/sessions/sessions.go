@@ -1,18 +1,19 @@
 // Package sessions counts the sessions that persistence keeps on a server: how many were seen in the last minutes.
 //
-// The cookie does not tell clients apart, since all answers of a server within one second set the same value. But it tells
-// when its client was answered last. So a request begins a session anew for a span of time exactly when its cookie is from
-// before the span, or when it has no good cookie for the server; every later request of the client has a cookie from within
-// the span. A Counter takes note of such first requests only, for each of the spans that began with one of the last minutes.
-// That tells apart any number of clients behind one address, and costs the others one comparison.
+// The cookie does not identify clients, since all responses of a server within one second set the same value. But it
+// says when its client was last answered. So a request begins a session within a span of time exactly if its cookie was
+// set before the span, or if it has no valid cookie for the server; every later request of the client has a cookie from
+// within the span. A Counter counts only those first requests, for each of the spans that began with one of the last
+// minutes. That distinguishes any number of clients behind one address, and costs all other requests one comparison.
 //
-// A first request goes into a sketch under the client's address and port, its X-Forwarded-For and the second of its cookie,
-// so that it counts once when it comes again. What is left of errors:
+// A first request is added to a sketch under the client's address and port, its X-Forwarded-For and the second of its
+// cookie, so that a repetition is not counted again. The remaining errors:
 //
-//   - The sketch's own, of 4.6 % (one standard deviation); some dozens of sessions are exact but for one or two.
-//   - A client that keeps no cookies, or sends an old one for ever, counts once for each of its connections.
-//   - A client whose first requests of the whole span are sent at once, on several connections, counts once for each.
-//   - Clients behind a proxy that shares a connection among them, and adds no X-Forwarded-For, may count as one where they
+//   - The sketch's own, 4.6 % (one standard deviation); some dozens of sessions are exact to within one or two.
+//   - A client that keeps no cookies, or always sends an old one, counts once for each of its connections.
+//   - A client that sends the first requests of the whole span at the same time on several connections counts once for
+//     each connection.
+//   - Clients behind a proxy that shares a connection among them, and adds no X-Forwarded-For, may count as one if they
 //     begin a session on it.
 //   - A session that moves from one server to another within the span counts on both.
 //   - A WebSocket is seen when it begins, and not while it stays open.
@@ -27,8 +28,8 @@ import (
 	"time"
 )
 
-// Window is the time over which sessions are counted. Since spans begin with a minute of the clock, a count reaches back
-// Window and up to a minute more.
+// Window is the time over which sessions are counted. Since spans begin at a full minute, a count reaches back Window
+// and up to a minute more.
 const Window = 5 * time.Minute
 
 const (
@@ -36,33 +37,33 @@ const (
 	spans       = int(Window/(spanSeconds*time.Second)) + 1
 )
 
-// Counter counts the sessions of one server of one backend service. It is safe for concurrent use, without locks. It holds
-// a sketch of half a KiB for each of six spans from the first session on, and next to nothing before.
+// Counter counts the sessions of one server of one backend service. It is safe for concurrent use, without locks. It
+// holds a sketch of half a KiB for each of six spans from the first session on, and next to nothing before.
 type Counter struct {
 	seed  maphash.Seed
-	began int64 // Unix time; what cookies from before were set on was not counted here
+	began int64 // Unix time; sessions whose cookies are older were not counted here
 	spans [spans]atomic.Pointer[span]
 }
 
-// span is what began with one minute of the clock.
+// span holds the sessions seen since one full minute.
 type span struct {
 	start  int64 // Unix time
 	sketch sketch
 }
 
-// New returns a counter that begins now.
+// New returns a counter whose counting begins at now.
 func New(now time.Time) *Counter {
 	return &Counter{seed: maphash.MakeSeed(), began: now.Unix()}
 }
 
-// Knows tells that a client which was last answered by this server at the second answered, as its cookie says, has been
-// counted in all spans; there is nothing to See then. The zero time is for a client without such a cookie.
+// Knows reports whether a client that this server last answered at the second answered, according to its cookie, has
+// been counted in all spans; See then has nothing to do. answered is the zero time for a client without such a cookie.
 func (c *Counter) Knows(answered, now time.Time) bool {
 	return answered.Unix() >= max(minute(now), c.began)
 }
 
-// See counts a client that is answered now, unless it has been. forwardedFor is the value of its X-Forwarded-For, if any;
-// answered is as Knows has it.
+// See counts a client that is answered now, unless it has been counted. forwardedFor is the value of its
+// X-Forwarded-For, if any; answered is the second of its last answer, as for Knows.
 func (c *Counter) See(client netip.AddrPort, forwardedFor []byte, answered, now time.Time) {
 	mark, since := markOf(c.hash(client, forwardedFor, answered)), answered.Unix()
 	start := minute(now)
@@ -81,7 +82,7 @@ func (c *Counter) See(client netip.AddrPort, forwardedFor []byte, answered, now 
 	}
 }
 
-// Count estimates how many sessions were seen within Window of now, and up to a minute before. It lets go of what is older.
+// Count estimates how many sessions were seen within Window before now, and up to a minute more. It drops older spans.
 func (c *Counter) Count(now time.Time) int {
 	oldest := minute(now) - int64(Window/time.Second)
 	count := 0
@@ -92,16 +93,16 @@ func (c *Counter) Count(now time.Time) int {
 		case s.start == oldest:
 			count = s.sketch.estimate()
 		case s.start < oldest:
-			c.spans[i].CompareAndSwap(s, nil) // or a new span has taken its place, which stays
+			c.spans[i].CompareAndSwap(s, nil) // if it fails, a new span has taken the place and stays
 		}
 	}
 	return count
 }
 
-// placeOf is the place of the span that began at a moment, in turn.
+// placeOf returns the place, in turn, of the span that began at a moment.
 func placeOf(start int64) int { return int(uint64(start) / spanSeconds % uint64(spans)) }
 
-// span returns the span that began at a moment, or nil where a later one has its place already.
+// span returns the span that began at a moment, or nil if a later span already has its place.
 func (c *Counter) span(place int, start int64) *span {
 	for {
 		s := c.spans[place].Load()
@@ -127,13 +128,13 @@ func (c *Counter) hash(client netip.AddrPort, forwardedFor []byte, answered time
 	binary.BigEndian.PutUint64(name[18:], uint64(answered.Unix()))
 	hash := maphash.Bytes(c.seed, name[:])
 	if len(forwardedFor) > 0 {
-		// Turned, so that two equal halves don't cancel each other out.
+		// Rotated, so that two equal halves don't cancel each other out.
 		hash = bits.RotateLeft64(hash, 1) ^ maphash.Bytes(c.seed, forwardedFor)
 	}
 	return hash
 }
 
-// minute is the beginning of the clock's minute, in Unix time.
+// minute returns the start of the clock's minute, in Unix time.
 func minute(now time.Time) int64 {
 	second := now.Unix()
 	return second - second%spanSeconds

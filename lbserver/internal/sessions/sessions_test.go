@@ -17,7 +17,7 @@ import (
 // start is in the middle of a minute.
 var start = time.Unix(1_790_000_010, 0)
 
-// client is a browser: it connects from where it is, and brings back the cookie of its last answer.
+// client is a browser: it connects from one address and sends the cookie of its last answer.
 type client struct {
 	from     netip.AddrPort
 	answered time.Time
@@ -31,7 +31,7 @@ func (c *client) request(counter *sessions.Counter, now time.Time) {
 	c.answered = now
 }
 
-// office is clients behind one address.
+// office returns clients behind one address.
 func office(number int) []*client {
 	clients := make([]*client, number)
 	for i := range clients {
@@ -42,7 +42,7 @@ func office(number int) []*client {
 
 func newCounter() *sessions.Counter { return sessions.New(start.Add(-time.Hour)) }
 
-// tolerance is five standard deviations of a sketch, and 2 since small counts are not spread evenly.
+// tolerance is five standard deviations of a sketch, plus 2 because small counts are not spread evenly.
 func tolerance(number int) float64 {
 	const registers = 512.0
 	share := float64(number) / registers
@@ -52,7 +52,7 @@ func tolerance(number int) float64 {
 	return 2 + 5*math.Sqrt(registers*(math.Exp(share)-share-1)) // of linear counting
 }
 
-// about fails where a count is off by more than chance explains.
+// about fails if a count is off by more than chance explains.
 func about(t *testing.T, what string, got, want int) {
 	t.Helper()
 	if off := math.Abs(float64(got - want)); off > tolerance(want) {
@@ -85,7 +85,7 @@ func TestSessionCountsOnceHoweverBusyItIs(t *testing.T) {
 			one.request(counter, now)
 			last[one] = now
 		}
-		// What is counted reaches back to the beginning of a minute, five minutes ago or up to six.
+		// The count reaches back to the start of a minute, five to six minutes ago.
 		since, want := now.Truncate(time.Minute).Add(-sessions.Window), 0
 		for _, at := range last {
 			if !at.Before(since) {
@@ -171,7 +171,7 @@ func TestManyCoresCountTogether(t *testing.T) {
 	for core := range 4 {
 		wait.Go(func() {
 			for i, each := range office(2000) {
-				if i%4 == core || i%3 == 0 { // some clients come on several cores at once
+				if i%4 == core || i%3 == 0 { // some clients use several cores at once
 					each.request(counter, now.Add(time.Duration(i%7)*time.Minute/2))
 				}
 				if i%500 == 0 {
@@ -204,7 +204,7 @@ func TestIdleCounterIsSmall(t *testing.T) {
 	runtime.KeepAlive(counters)
 }
 
-// heap is what is in use, in bytes.
+// heap returns the memory in use, in bytes.
 func heap() int64 {
 	var stats runtime.MemStats
 	runtime.GC() //nolint:revive // what is garbage must not be counted
@@ -212,7 +212,7 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// BenchmarkKnownClient is what every request of a session pays but the first in a minute.
+// BenchmarkKnownClient measures what every request of a session costs, except the first in a minute.
 func BenchmarkKnownClient(b *testing.B) {
 	counter, one := newCounter(), office(1)[0]
 	one.request(counter, start)
@@ -224,7 +224,7 @@ func BenchmarkKnownClient(b *testing.B) {
 	}
 }
 
-// BenchmarkClientSeenAgain is what a client pays that keeps no cookies, and comes on the same connection.
+// BenchmarkClientSeenAgain measures a client that keeps no cookies and stays on one connection.
 func BenchmarkClientSeenAgain(b *testing.B) {
 	counter, one := newCounter(), office(1)[0]
 	b.ReportAllocs()
@@ -233,7 +233,7 @@ func BenchmarkClientSeenAgain(b *testing.B) {
 	}
 }
 
-// BenchmarkNewClients is what the first request of a session pays, on all cores at once.
+// BenchmarkNewClients measures the first request of a session, on all cores at once.
 func BenchmarkNewClients(b *testing.B) {
 	counter := newCounter()
 	address := netip.MustParseAddr("192.0.2.1")
@@ -249,7 +249,7 @@ func BenchmarkNewClients(b *testing.B) {
 	})
 }
 
-// BenchmarkCount is what a reading of one server costs.
+// BenchmarkCount measures one reading of one server.
 func BenchmarkCount(b *testing.B) {
 	counter := newCounter()
 	for _, each := range office(5000) {

@@ -11,17 +11,17 @@ const (
 	indexBits = 9
 	registers = 1 << indexBits
 	perWord   = 8 // registers in a word, of a byte each
-	// maxRank is what a register holds at most: the hash has that many bits, less one, beside the index.
+	// maxRank is the largest value of a register: a hash has that many bits, less one, besides the index.
 	maxRank = 64 - indexBits + 1
 )
 
-// sketch is a HyperLogLog: it estimates how many different hashes were added. It is our own, since the libraries that are
-// kept well take a lock, or allocate, where a hash is added.
+// sketch is a HyperLogLog: it estimates how many different hashes were added. It is our own because the maintained
+// libraries take a lock, or allocate, when a hash is added.
 type sketch struct {
 	words [registers / perWord]atomic.Uint64
 }
 
-// mark is what a hash does to a sketch.
+// mark is where and how a hash changes a sketch.
 type mark struct {
 	word  int
 	shift uint // of the register in the word
@@ -37,7 +37,7 @@ func markOf(hash uint64) mark {
 	}
 }
 
-// add notes a hash. One that changes nothing, which is nearly every one after the first thousands, only reads.
+// add records a hash. A hash that changes nothing, as nearly every one after the first thousands, only reads.
 func (s *sketch) add(m mark) {
 	word := &s.words[m.word]
 	for {
@@ -51,8 +51,8 @@ func (s *sketch) add(m mark) {
 	}
 }
 
-// estimate is Ertl's improved raw estimator ("New cardinality estimation methods for HyperLogLog sketches", 2017, algorithm
-// 6): it needs no tables, and is without bias from the first hash on.
+// estimate is Ertl's improved raw estimator ("New cardinality estimation methods for HyperLogLog sketches", 2017,
+// algorithm 6): it needs no tables and has no bias from the first hash on.
 func (s *sketch) estimate() int {
 	var count [maxRank + 1]float64 // of registers by their value
 	for i := range s.words {

@@ -10,21 +10,20 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// maxString is longer than any text the API takes; a longer one is refused
-// before a rule would quote it.
+// maxString is longer than any text the API accepts; a longer string is refused before a rule would quote it.
 const maxString = 4096
 
-// Bind fills *into, a struct with json tags or a map of such by name, and
-// returns every field that is unknown or of the wrong type. It knows structs,
-// maps, slices, pointers (nil: not given), strings, bools and ints.
+// Bind fills *into, a struct with json tags or a map of such structs by name, and returns a fault for every field that
+// is unknown or of the wrong type. It supports structs, maps, slices, pointers (nil: not given), strings, bools and
+// ints.
 func (o *Object) Bind(into any) []lbapi.Detail {
 	var b binder
 	b.bind(reflect.ValueOf(into).Elem(), o, "")
 	return b.faults
 }
 
-// Fields lists the names of the fields of a struct, or of the one that a
-// pointer points to, as its json tags give them.
+// Fields lists the names of the fields of a struct, or of the struct that a pointer points to, as its json tags give
+// them.
 func Fields(of any) []string {
 	structure := reflect.Indirect(reflect.ValueOf(of)).Type()
 	names := make([]string, structure.NumField())
@@ -113,7 +112,7 @@ func (b *binder) bindSlice(target reflect.Value, value any, path string) {
 	}
 	target.Set(reflect.MakeSlice(target.Type(), len(values), len(values)))
 	for i, each := range values {
-		if each != nil { // Parse has complained
+		if each != nil { // nil: Parse has reported it
 			b.bind(target.Index(i), each, path+"["+strconv.Itoa(i)+"]")
 		}
 	}
@@ -145,7 +144,7 @@ func (b *binder) bindInt(target reflect.Value, value any, path string) {
 	target.SetInt(whole)
 }
 
-// kind is a value's type in words.
+// kind names a value's type.
 func kind(value any) string {
 	switch value.(type) {
 	case *Object:

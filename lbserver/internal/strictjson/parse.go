@@ -1,9 +1,8 @@
-// Package strictjson reads a JSON object without guessing: exact field names,
-// no field twice, nothing unknown, and each fault named by its path. A null
-// means "not given" (api.md, "Envelope").
+// Package strictjson reads a JSON object without guessing: field names match exactly, no field is given twice or
+// unknown, and each fault is named by its path. A null means "not given" (api.md, "Envelope").
 //
-// encoding/json would take the last of two equal names, any letter case, and
-// trailing text that another reader takes for something else.
+// encoding/json would take the last of two equal names, ignore letter case, and accept trailing text that another
+// reader might interpret differently.
 package strictjson
 
 import (
@@ -21,34 +20,31 @@ import (
 )
 
 const (
-	// maxDepth is far more than the deepest body of the API has, and little
-	// enough for a recursive reader.
+	// maxDepth is far deeper than any body of the API, and small enough for a recursive reader.
 	maxDepth = 16
-	// maxPathName bounds what is repeated of a name that nobody knows.
+	// maxPathName bounds how much of an unknown name is repeated in a fault.
 	maxPathName = 64
 
-	// MaxFaults bounds the answer to a text that is nothing but faults.
+	// MaxFaults bounds the number of faults in an answer.
 	MaxFaults = 50
-	// Whole is the field of a fault that is about the whole text.
+	// Whole is the field name of a fault that concerns the whole text.
 	Whole = "body"
 )
 
-// Object is a JSON object that has been read and not yet understood. Fields
-// that are null are not in it.
+// Object is a JSON object that has been parsed but not yet bound to a type. Fields that are null are left out.
 type Object struct {
 	names  []string // in the order of the text
 	fields map[string]any
 }
 
-// reader walks the tokens of one text. Values come out as *Object, []any,
-// string, json.Number, bool, and nil for null.
+// reader walks the tokens of one text. It returns values as *Object, []any, string, json.Number, bool, and nil for
+// null.
 type reader struct {
 	decoder *json.Decoder
 	faults  []lbapi.Detail
 }
 
-// Parse reads a text that is one JSON object. It returns the object, or what
-// is wrong with it.
+// Parse reads a text that must be one JSON object. It returns the object, or the faults found.
 func Parse(text []byte) (*Object, []lbapi.Detail) {
 	if !utf8.Valid(text) {
 		return nil, fault(Whole, "must be UTF-8")
@@ -72,7 +68,8 @@ func Parse(text []byte) (*Object, []lbapi.Detail) {
 	return object, r.faults
 }
 
-// halfPair finds a surrogate that is escaped without the other of its pair. encoding/json would read another text in its place.
+// halfPair returns an escaped surrogate that lacks the other half of its pair, or "". encoding/json would replace it by
+// another character.
 func halfPair(text []byte) string {
 	for {
 		at := bytes.IndexByte(text, '\\')
@@ -97,7 +94,8 @@ func halfPair(text []byte) string {
 
 const escapeLength = len(`\uFFFF`)
 
-// escaped is the UTF-16 unit that a text begins with, escaped as \uFFFF; 0 where it begins with anything else.
+// escaped returns the UTF-16 unit that a text begins with, escaped as \uFFFF, or 0 if the text begins with anything
+// else.
 func escaped(text []byte) rune {
 	if len(text) < escapeLength || text[0] != '\\' || text[1] != 'u' {
 		return 0
@@ -196,8 +194,7 @@ func (o *Object) Given(name string) bool {
 	return ok
 }
 
-// Take removes a field and returns its value: a string, json.Number, bool,
-// []any or *Object.
+// Take removes a field and returns its value: a string, json.Number, bool, []any or *Object.
 func (o *Object) Take(name string) (value any, given bool) {
 	value, given = o.fields[name]
 	if given {
@@ -207,8 +204,7 @@ func (o *Object) Take(name string) (value any, given bool) {
 	return value, given
 }
 
-// unexpectedEnd makes one of the two ways in which the decoder says that the
-// text has ended.
+// unexpectedEnd turns the decoder's two errors for the end of the text into one.
 func unexpectedEnd(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.EOF

@@ -140,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		// What passes here, the usual decoder must read in the same way.
+		// encoding/json must read an accepted text in the same way.
 		var usual outer
 		if err := json.Unmarshal([]byte(text), &usual); err != nil {
 			t.Fatalf("taken, but not JSON for the usual decoder: %v", err)

@@ -9,7 +9,7 @@ variables {
 run "keeps_sessions_for_an_hour" {
   command = plan
 
-  # Not known before there is a backend service, which counts as a failure in a test.
+  # The check's result is not known before there is a backend service, which counts as a failure in a test.
   expect_failures = [check.servers]
 
   assert {
