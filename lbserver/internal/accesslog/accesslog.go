@@ -52,7 +52,7 @@ type Log struct {
 	reopened atomic.Pointer[os.File] // from Reopen to the writer
 }
 
-// shard is a buffer of finished lines. There is one for each core; entries with the same Lane use the same shard, so
+// shard is a buffer of finished lines. There is one for each core; entries with the same Shard use the same buffer, so
 // its lock is rarely contended.
 type shard struct {
 	mu     sync.Mutex
