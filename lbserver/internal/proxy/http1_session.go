@@ -18,8 +18,8 @@ const (
 	phaseClosed              // closed by someone else while it was idle
 )
 
-// http1Session is a client's connection that speaks HTTP/1. It belongs to the task that serves it, but for phase and what is
-// guarded. There may be very many that are idle, so it holds nothing that can be had otherwise.
+// http1Session is a client's connection that speaks HTTP/1. It belongs to the task that serves it, except for phase and for what
+// Engine.Lock guards. There may be very many that are idle, so it holds nothing that can be had otherwise.
 type http1Session struct {
 	engine   engine.Engine
 	conn     engine.Conn
@@ -71,7 +71,11 @@ func (s *http1Session) awaitRequest() bool {
 		return true
 	}
 	if s.input.bytes == nil {
+		if !s.phase.CompareAndSwap(phaseIdle, phaseActive) {
+			return false
+		}
 		s.input.bytes = s.listener.proxy.buffers.get(smallBuffer)
+		s.phase.Store(phaseIdle)
 	}
 	if s.listener.draining.Load() {
 		return false
