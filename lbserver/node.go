@@ -28,6 +28,7 @@ type node struct {
 	proxy     *proxy.Proxy
 	checks    *health.Checker
 	accessLog *accesslog.Log // nil when off
+	applied   *snapshot.Snapshot
 }
 
 func newNode(config Config, resolver service.Resolver) (*node, error) {
@@ -56,6 +57,7 @@ func newNode(config Config, resolver service.Resolver) (*node, error) {
 // change is a prepared change of the whole node.
 type change struct {
 	node      *node
+	next      *snapshot.Snapshot
 	services  *service.Change
 	listeners *proxy.Change
 }
@@ -102,15 +104,16 @@ func (n *node) prepare(ctx context.Context, next *snapshot.Snapshot) (*change, [
 	if err != nil {
 		return nil, nil, err
 	}
-	listeners, failures, err := n.proxy.Prepare(ctx, next)
+	listeners, failures, err := n.proxy.Prepare(ctx, next, next.Since(n.applied))
 	if err != nil {
 		return nil, nil, err
 	}
-	return &change{n, services, listeners}, failures, nil
+	return &change{n, next, services, listeners}, failures, nil
 }
 
 // Apply puts the change in force.
 func (c *change) Apply() {
+	c.node.applied = c.next
 	c.services.Apply()
 	c.listeners.Apply()
 	c.node.checks.Apply(c.services.Changed(), c.services.Gone())

@@ -52,8 +52,8 @@ type Log struct {
 	reopened atomic.Pointer[os.File] // from Reopen to the writer
 }
 
-// shard is a buffer of finished lines, one for each core. The entries of one event loop go to the same shard while it
-// has room, so its lock is rarely contended.
+// shard is a buffer of finished lines. There is one for each core; entries with the same Shard use the same buffer, so
+// its lock is rarely contended.
 type shard struct {
 	mu     sync.Mutex
 	text   []byte // under mu
@@ -132,13 +132,13 @@ func (l *Log) Log(entry *proxy.Entry) {
 		return
 	}
 	for i := range l.shards {
-		s := &l.shards[(entry.Lane+uint(i))%uint(len(l.shards))]
+		s := &l.shards[(entry.Shard+uint(i))%uint(len(l.shards))]
 		if s.mu.TryLock() && l.appendTo(s, entry) {
 			return
 		}
 	}
-	s := &l.shards[entry.Lane%uint(len(l.shards))]
-	s.mu.Lock() // held for the time of one line
+	s := &l.shards[entry.Shard%uint(len(l.shards))]
+	s.mu.Lock() // held only while one line is appended
 	if !l.appendTo(s, entry) {
 		l.dropped.Add(1)
 	}

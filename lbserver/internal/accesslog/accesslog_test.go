@@ -413,7 +413,7 @@ func BenchmarkLog(b *testing.B) {
 			var lanes atomic.Uint32
 			b.RunParallel(func(pb *testing.PB) {
 				entry := sample()
-				entry.Lane = uint(lanes.Add(1))
+				entry.Shard = uint(lanes.Add(1))
 				for pb.Next() {
 					entry.Time = entry.Time.Add(time.Microsecond)
 					for dropped := l.Dropped(); ; dropped = l.Dropped() {

@@ -105,7 +105,7 @@ func (w *writer) flush(closing bool) (wrote bool) {
 		s.text, w.texts[i] = w.texts[i][:0], s.text
 		s.lines, w.lines[i] = w.lines[i][:0], s.lines
 		s.mu.Unlock()
-		// Lines of one event loop are in order; lines of another may be among them.
+		// Lines with one Shard are in order; lines with another may be among them.
 		if !slices.IsSortedFunc(w.lines[i], line.compare) {
 			slices.SortStableFunc(w.lines[i], line.compare)
 		}

@@ -9,12 +9,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// What a probe reads: heads of responses, of which it takes most in one piece, and no more interim (1xx) ones before the final
-// one than the data plane.
-const (
-	headBuffer = 2 << 10
-	maxInterim = 32
-)
+// headBuffer holds most response heads in one piece.
+const headBuffer = 2 << 10
 
 // requestOf builds the request of a check. Path and domain have passed lbapi's rules, so neither can contain a line end
 // or a space. HTTP/1.1 requires a Host field (RFC 9112, 3.2); without a domain it is the server's address.
@@ -71,7 +67,7 @@ func (h *head) readStatus(connection io.Reader) (status int, begun bool, err err
 		case n > 0 && !response.Interim():
 			return response.Status, true, nil
 		case n > 0:
-			if interim++; interim > maxInterim {
+			if interim++; interim > http1.MaxInterim {
 				return 0, true, &formatError{"too many interim responses"}
 			}
 			read = copy(h.buffer, h.buffer[n:read])

@@ -26,6 +26,8 @@ const (
 	// MaxConnectionOptions bounds the names listed in Connection fields, so that comparing them with all fields stays
 	// cheap for hostile heads.
 	MaxConnectionOptions = 32
+	// MaxInterim bounds the 1xx responses before a final one.
+	MaxInterim = 32
 )
 
 // Error describes the rule that a message breaks.

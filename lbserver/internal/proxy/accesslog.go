@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// AccessLog takes one entry for each request that was answered or given up. It is called on the path of requests: it must
-// not block, and must copy what it keeps, since the entry and its bytes are used again.
+// AccessLog gets one entry for each request that was answered or given up. It is called on the path of requests: it must not
+// block, and must copy what it keeps, since the entry and its bytes are used again.
 type AccessLog interface {
 	Log(entry *Entry)
 }
 
 // Entry is what is known of a request when it is over.
 type Entry struct {
-	Time     time.Time // when its head was complete or, where it never was, when its first byte came
+	Time     time.Time // when its head was complete or, if it never was, when its first byte came
 	Duration time.Duration
-	// Lane is a number that few requests have which end at the same time: an event loop's own, or any.
-	Lane      uint
-	RequestID uint64 // the one in our own error pages, where it is 16 hexadecimal digits
+	// Shard is a number that few requests share which end at the same time: the event loop's, or a random one.
+	Shard     uint
+	RequestID uint64 // as in our own error pages, which show it as 16 hexadecimal digits
 
 	ListenerID       string
-	BackendServiceID string // empty where the request was refused before it was given to one
-	ServerID         string // of the server that had the request last; empty where none was reached
+	BackendServiceID string // empty if the request was refused before it was given to one
+	ServerID         string // of the server that had the request last; empty if none was reached
 	ServerAddress    netip.AddrPort
 	Client           netip.AddrPort
 
-	// As sent by the client; empty where the head could not be read.
+	// As sent by the client; empty if the head could not be read.
 	Method, Target, Host, UserAgent []byte
 	Version10                       bool
 
@@ -33,6 +33,6 @@ type Entry struct {
 	BytesReceived int64 // from the client: the head, and the body with its chunk framing
 	BytesSent     int64 // to the client: likewise
 	Retries       int
-	// Failure says in words why the request failed or was cut short; empty where it went well.
+	// Failure says in words why the request failed or was cut short; empty if it did not.
 	Failure string
 }

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"testing"
 	"time"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 func TestARequestBeginsWithItsWholeHead(t *testing.T) {
@@ -82,7 +80,7 @@ func TestAFaultIsCountedOnWhoHasIt(t *testing.T) {
 
 func TestAServerMayNotDripItsHead(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+		b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
 			func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
 				_, err := io.WriteString(connection, "HTTP/1.1 200 OK\r\nA: ")

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // quickServer answers every request head with a small response, and allocates nothing for it.
@@ -36,7 +35,7 @@ func quickServer(t *testing.T) string {
 func TestSteadyStateAllocatesNothing(t *testing.T) { onEachEngine(t, testSteadyStateAllocatesNothing) }
 
 func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
-	b := e.newQuietBed(t, proxy.Config{DrainTimeout: patience}, quickServer(t), quickServer(t))
+	b := e.newQuietBed(t, options{DrainTimeout: patience}, quickServer(t), quickServer(t))
 	for name, persistent := range map[string]bool{"plain": false, "with session persistence": true} {
 		t.Run(name, func(t *testing.T) {
 			b.changeService(func(s *lbapi.BackendService) {

@@ -2,16 +2,16 @@ package proxy
 
 import "sync"
 
-// Sizes of buffers, in bytes. An idle client connection holds one small buffer, which takes the head of almost every request
-// in one read. A response head is read with what of its body comes along. A body that goes on flows through large buffers:
-// measured, 64 KiB cost a third less CPU a byte than 16 KiB.
+// Sizes of buffers, in bytes. A request is read into a small buffer, which almost every head fits in, in one read. A response
+// head is read into a medium one, along with the first bytes of its body. A longer body flows through large buffers: they
+// cost a third less CPU a byte than 16 KiB (measured).
 const (
 	smallBuffer  = 4 << 10
 	mediumBuffer = 16 << 10
 	largeBuffer  = 64 << 10
 )
 
-// buffers hands out byte slices of the three sizes.
+// buffers gives out byte slices of the three sizes.
 type buffers struct {
 	small, medium, large sync.Pool
 }
@@ -36,7 +36,7 @@ func (b *buffers) get(size int) []byte {
 	}
 }
 
-// put takes back a slice that get made, or one that append grew beyond it, which is left to the garbage collector.
+// put takes back a slice of get. One that append has replaced by a larger one is left to the garbage collector.
 func (b *buffers) put(slice []byte) {
 	switch cap(slice) {
 	case smallBuffer:
@@ -48,7 +48,7 @@ func (b *buffers) put(slice []byte) {
 	}
 }
 
-// window is a buffer with the part of it that has been read from a stream and not been used yet.
+// window is a buffer, with the part of it that has been read from a connection and not been used yet.
 type window struct {
 	bytes      []byte
 	start, end int
@@ -74,7 +74,7 @@ func (w *window) compact() {
 	}
 }
 
-// resize moves the unread bytes, which must fit, to a buffer of another size.
+// resize moves the unread bytes to a buffer of another size, which they must fit in.
 func (w *window) resize(pool *buffers, size int) {
 	next := pool.get(size)
 	n := copy(next, w.unread())
@@ -82,7 +82,7 @@ func (w *window) resize(pool *buffers, size int) {
 	w.bytes, w.start, w.end = next, 0, n
 }
 
-// release gives the buffer back; what is unread is lost.
+// release gives the buffer back; unread bytes are lost.
 func (w *window) release(pool *buffers) {
 	if w.bytes != nil {
 		pool.put(w.bytes)

@@ -9,44 +9,49 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// Change is a change of the listeners with its ports open, so that it can't fail any more. Exactly one of Apply and Abort
-// is called on it, before the next change is prepared.
+// Change is a change of the listeners whose ports are open, so that it can't fail any more. Either Apply or Abort is called,
+// once, before the next change is prepared.
 type Change struct {
 	proxy  *Proxy
-	next   *snapshot.Snapshot
-	placed map[string]*Status // listeners of the next state that are not as they were, or may not be, by id
+	placed map[string]*Status // listeners of the next state that have changed, or may have, by id
 	gone   []string           // ids of listeners that the next state does not have
 	opened map[netip.AddrPort]*socket
 }
 
-// Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. The
-// change has all listeners whose ports could be opened; failures has the others, which are tried again with the next
-// change. Whether to apply a change with failures is the caller's to decide. The error is for a proxy that was stopped.
-func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change, failures []*ListenError, _ error) {
+// Prepare opens the ports that the listeners of a snapshot need and that are not open yet. It changes nothing else. changed
+// says what differs from the state in force. The change has all listeners whose ports could be opened; failures has the
+// others, which are tried again with the next change. The caller decides whether to apply a change with failures. The error
+// is for a proxy that was stopped.
+func (p *Proxy) Prepare(
+	ctx context.Context, next *snapshot.Snapshot, changed snapshot.Difference,
+) (_ *Change, failures []*ListenError, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change := &Change{proxy: p, next: next, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
 	if p.stopped {
 		return nil, nil, errStopped
 	}
-	if err := p.startLoops(); err != nil {
+	if err := p.engines.Begin(); err != nil {
 		return nil, nil, err
 	}
-	for _, id := range p.concerned(next) {
-		object, before := next.Listeners[id], p.current[id]
+	change := &Change{proxy: p, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
+	for _, id := range p.concerned(next, changed) {
+		object := next.Listeners[id]
 		if object == nil || object.Protocol != lbapi.HTTP {
 			change.gone = append(change.gone, id)
 			continue
 		}
-		status := &Status{Object: object, Counters: new(Counters)}
-		if before != nil {
+		status := &Status{Object: object}
+		if before := p.listeners[id]; before != nil {
 			status.Counters = before.Counters
+		} else {
+			status.Counters = new(Counters)
 		}
 		change.placed[id] = status
-		if failure := change.place(ctx, status); failure != nil {
+		if failure := change.place(ctx, status, next.LoadBalancers[object.LoadBalancerID]); failure != nil {
 			status.Err = failure
 			failures = append(failures, failure)
 		}
@@ -54,31 +59,32 @@ func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change
 	return change, failures, nil
 }
 
-// concerned lists the listeners that may have to change, by id: there may be thousands of others. The caller holds mu.
-func (p *Proxy) concerned(next *snapshot.Snapshot) []string {
-	difference := next.Since(p.applied)
-	ids := slices.Clone(difference.Listeners)
-	if len(difference.LoadBalancers) > 0 {
+// concerned lists the ids of the listeners that may have to change, and of those whose ports could not be opened. The caller
+// holds mu.
+func (p *Proxy) concerned(next *snapshot.Snapshot, changed snapshot.Difference) []string {
+	ids := slices.Clone(changed.Listeners)
+	if len(changed.LoadBalancers) > 0 {
 		ids = slices.AppendSeq(ids, maps.Keys(next.Listeners))
 	}
-	for id := range p.failing {
-		ids = append(ids, id)
+	for id, each := range p.listeners {
+		if each.Err != nil {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// place finds where a listener listens, its load balancer's VIP and its own port, and opens that port for an enabled
-// listener, unless it is open. The caller holds the proxy's mu.
-func (c *Change) place(ctx context.Context, status *Status) *ListenError {
+// place finds out where a listener listens: the VIP of its load balancer and its own port. If the listener is enabled, place
+// opens that port, unless it is open. The caller holds the proxy's mu.
+func (c *Change) place(ctx context.Context, status *Status, on *lbapi.LoadBalancer) *ListenError {
 	object := status.Object
 	failure := &ListenError{ListenerID: object.ID, Name: object.Name}
-	loadBalancer := c.next.LoadBalancers[object.LoadBalancerID]
-	if loadBalancer == nil {
+	if on == nil {
 		failure.Err = errors.New("its load balancer does not exist")
 		return failure
 	}
-	vip, err := netip.ParseAddr(loadBalancer.PrivateIP.Address)
+	vip, err := netip.ParseAddr(on.PrivateIP.Address)
 	if err != nil {
 		failure.Err = err
 		return failure
@@ -89,18 +95,18 @@ func (c *Change) place(ctx context.Context, status *Status) *ListenError {
 		return nil
 	}
 	if c.proxy.sockets[status.Address] == nil && c.opened[status.Address] == nil {
-		socket, err := c.proxy.open(ctx, status.Address)
+		port, err := c.proxy.engines.Listen(ctx, status.Address)
 		if err != nil {
 			failure.Err = err
 			return failure
 		}
-		c.opened[status.Address] = socket
+		c.opened[status.Address] = &socket{port: port}
 	}
 	status.Bound = true
 	return nil
 }
 
-// Abort closes what Prepare opened.
+// Abort closes the ports that Prepare opened.
 func (c *Change) Abort() {
 	for _, socket := range c.opened {
 		_ = socket.port.Close() // it has accepted nothing
@@ -116,35 +122,31 @@ func (c *Change) Apply() {
 		c.Abort()
 		return
 	}
-	p.applied = c.next
 	var leaving []*Listener
-	leave := func(id string) {
-		leaving = append(leaving, p.listeners[id])
+	for _, id := range c.gone {
+		if before := p.listeners[id]; before != nil && before.live != nil {
+			leaving = append(leaving, before.live)
+		}
 		delete(p.listeners, id)
 	}
-	for _, id := range c.gone {
-		delete(p.current, id)
-		delete(p.failing, id)
-		if p.listeners[id] != nil {
-			leave(id)
-		}
-	}
 	for id, status := range c.placed {
-		p.current[id] = status
-		delete(p.failing, id)
-		if status.Err != nil {
-			p.failing[id] = struct{}{}
+		next := &placed{Status: *status}
+		if before := p.listeners[id]; before != nil && before.live != nil {
+			if status.Bound && status.Address == before.live.address {
+				next.live = before.live
+			} else {
+				leaving = append(leaving, before.live)
+			}
 		}
-		if listener := p.listeners[id]; listener != nil && (!status.Bound || status.Address != listener.address) {
-			leave(id)
-		}
+		p.listeners[id] = next
 	}
-	for id, status := range c.placed {
-		switch listener := p.listeners[id]; {
-		case listener != nil:
-			listener.configure(p, status.Object)
-		case status.Bound:
-			c.start(status)
+	// A port passes from a listener that leaves to one that comes without being closed, so these come first.
+	for _, id := range slices.Sorted(maps.Keys(c.placed)) {
+		switch next := p.listeners[id]; {
+		case next.live != nil:
+			next.live.configure(next.Object)
+		case next.Bound:
+			next.live = c.start(&next.Status)
 		}
 	}
 	for _, listener := range leaving {
@@ -156,28 +158,28 @@ func (c *Change) Apply() {
 	}
 }
 
-// start puts a listener in service on a socket that was just opened, or that another one leaves. The caller holds mu.
-func (c *Change) start(status *Status) {
+// start puts a listener in service on a port that was just opened, or that another one leaves. The caller holds mu.
+func (c *Change) start(status *Status) *Listener {
 	p := c.proxy
 	listener := &Listener{
 		ID: status.Object.ID, Counters: status.Counters,
-		proxy: p, address: status.Address, connections: map[*connection]struct{}{},
+		proxy: p, address: status.Address, sessions: map[session]struct{}{},
 	}
-	listener.configure(p, status.Object)
-	p.listeners[listener.ID] = listener
+	listener.configure(status.Object)
 	if held := p.sockets[status.Address]; held != nil {
 		held.owner.Store(listener)
-		return
+		return listener
 	}
 	opened := c.opened[status.Address]
 	opened.owner.Store(listener)
 	p.sockets[status.Address] = opened
-	opened.port.serve(opened)
+	opened.port.Serve(func(accepted engine.Accepted) { p.take(opened, accepted) })
+	return listener
 }
 
-// configure publishes the settings of a listener, where they have changed.
-func (l *Listener) configure(p *Proxy, object *lbapi.Listener) {
-	live, _ := p.services(object.BackendServiceID)
+// configure publishes the settings of a listener, if they have changed.
+func (l *Listener) configure(object *lbapi.Listener) {
+	live, _ := l.proxy.services(object.BackendServiceID)
 	if current := l.settings.Load(); current != nil && current.object == object && current.service == live {
 		return
 	}

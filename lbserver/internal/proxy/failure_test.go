@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // refusing is the address of a server that refuses connections.
@@ -130,7 +129,7 @@ func testNoServerAnswers(t *testing.T, e engine) {
 func TestConnectTimeoutIs504(t *testing.T) { onEachEngine(t, testConnectTimeoutIs504) }
 
 func testConnectTimeoutIs504(t *testing.T, e engine) {
-	b := e.newBedWith(t, proxy.Config{Reach: func(netip.AddrPort) (netip.AddrPort, error) {
+	b := e.newBedWith(t, options{DialOverride: func(netip.AddrPort) (netip.AddrPort, error) {
 		return netip.AddrPort{}, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	}}, refusing(t))
 	response, body := b.dial().get("/")
@@ -303,7 +302,7 @@ func testServerKilledInMidLoadCostsNoGet(t *testing.T, e engine) {
 		}
 	})
 	refused := refusing(t)
-	b := e.newBedWith(t, proxy.Config{Reach: func(address netip.AddrPort) (netip.AddrPort, error) {
+	b := e.newBedWith(t, options{DialOverride: func(address netip.AddrPort) (netip.AddrPort, error) {
 		if down.Load() && address.String() == dying {
 			address = netip.MustParseAddrPort(refused)
 		}
@@ -337,7 +336,7 @@ func TestPanicCostsOneConnectionAndNoCount(t *testing.T) {
 func testPanicCostsOneConnectionAndNoCount(t *testing.T, e engine) {
 	var panics atomic.Bool
 	panics.Store(true)
-	b := e.newBedWith(t, proxy.Config{Reach: func(address netip.AddrPort) (netip.AddrPort, error) {
+	b := e.newBedWith(t, options{DialOverride: func(address netip.AddrPort) (netip.AddrPort, error) {
 		if panics.Load() {
 			panic("a bug")
 		}

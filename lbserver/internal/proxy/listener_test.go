@@ -11,11 +11,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 func clock() time.Time { return time.Now() }
@@ -56,12 +56,12 @@ func testPortInUseIsToldAndChangesNothing(t *testing.T, e engine) {
 	other := *b.state.Listeners[listenerID]
 	other.ID, other.Name, other.Port = "listener-bbbbbbbbbb", "second", taken.Addr().(*net.TCPAddr).Port
 	next.Listeners = map[string]*lbapi.Listener{listenerID: b.state.Listeners[listenerID], other.ID: &other}
-	change, failures, err := b.proxy.Prepare(t.Context(), &next)
+	change, failures, err := b.proxy.Prepare(t.Context(), &next, next.Since(b.applied))
 	if err != nil {
 		t.Fatal(err)
 	}
 	change.Abort()
-	if len(failures) != 1 || !failures[0].InUse() || failures[0].ListenerID != other.ID || !strings.Contains(failures[0].Error(), `"second"`) {
+	if len(failures) != 1 || !errors.Is(failures[0], syscall.EADDRINUSE) || failures[0].ListenerID != other.ID || !strings.Contains(failures[0].Error(), `"second"`) {
 		t.Errorf("failures %v; want one that names the listener and the port in use", failures)
 	}
 	if _, body := b.dial().get("/"); body != "a" {
@@ -163,7 +163,7 @@ func testShutdownWaitsForRequestsAndClosesIdleConnections(t *testing.T, e engine
 	if err := <-done; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if _, _, err := b.proxy.Prepare(t.Context(), &b.state); err == nil {
+	if _, _, err := b.proxy.Prepare(t.Context(), &b.state, b.state.Since(b.applied)); err == nil {
 		t.Error("a stopped proxy takes a change")
 	}
 }
@@ -193,7 +193,7 @@ func TestRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T) {
 func testRetiredListenerEndsWhatOutlastsItsDrainTimeout(t *testing.T, e engine) {
 	for _, timeout := range []time.Duration{50 * time.Millisecond, 0} {
 		g := newGate(t)
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: timeout}, g.address)
+		b := e.newBedWith(t, options{DrainTimeout: timeout}, g.address)
 		c := b.dial()
 		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		<-g.entered

@@ -46,6 +46,28 @@ func onEachEngine(t *testing.T, test func(*testing.T, engine)) {
 	}
 }
 
+// options are a proxy's configuration and what only tests change of it.
+type options struct {
+	Services                     func(id string) (*service.Service, bool)
+	DrainTimeout                 time.Duration
+	AccessLog                    proxy.AccessLog
+	Log                          *slog.Logger
+	HeadTimeout, ResponseTimeout time.Duration
+	Goroutines                   bool
+	DialOverride                 func(netip.AddrPort) (netip.AddrPort, error)
+	Now                          func() time.Time
+}
+
+func (o *options) start() *proxy.Proxy {
+	return proxy.NewTuned(
+		proxy.Config{Services: o.Services, DrainTimeout: o.DrainTimeout, AccessLog: o.AccessLog, Log: o.Log},
+		proxy.Tuning{
+			HeadTimeout: o.HeadTimeout, ResponseTimeout: o.ResponseTimeout, Goroutines: o.Goroutines,
+			DialOverride: o.DialOverride, Now: o.Now,
+		},
+	)
+}
+
 // bed is a proxy with one listener, one backend service and its servers.
 type bed struct {
 	t        *testing.T
@@ -53,7 +75,8 @@ type bed struct {
 	registry *service.Registry
 	log      *recorder
 	state    snapshot.Snapshot
-	address  string // of the listener
+	applied  *snapshot.Snapshot // nil before the first
+	address  string             // of the listener
 }
 
 type noInstances struct{}
@@ -63,10 +86,10 @@ func (noInstances) Resolve(string) (netip.Addr, bool) { return netip.Addr{}, fal
 // newBed starts a proxy in front of servers at these addresses.
 func (e engine) newBed(t *testing.T, servers ...string) *bed {
 	t.Helper()
-	return e.newBedWith(t, proxy.Config{DrainTimeout: patience}, servers...)
+	return e.newBedWith(t, options{DrainTimeout: patience}, servers...)
 }
 
-func (e engine) newBedWith(t *testing.T, config proxy.Config, servers ...string) *bed {
+func (e engine) newBedWith(t *testing.T, config options, servers ...string) *bed {
 	t.Helper()
 	log := &recorder{}
 	config.AccessLog = log
@@ -76,13 +99,13 @@ func (e engine) newBedWith(t *testing.T, config proxy.Config, servers ...string)
 }
 
 // newQuietBed is a bed without an access log of its own.
-func (e engine) newQuietBed(t *testing.T, config proxy.Config, servers ...string) *bed {
+func (e engine) newQuietBed(t *testing.T, config options, servers ...string) *bed {
 	t.Helper()
 	b := &bed{t: t}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	b.registry = service.NewRegistry(noInstances{}, time.Now, log)
 	config.Services, config.Log, config.Goroutines = b.registry.Service, log, e.goroutines
-	b.proxy = proxy.New(config)
+	b.proxy = config.start()
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +172,7 @@ func groupOf(t *testing.T, servers ...string) *lbapi.ServerGroup {
 func (b *bed) apply() {
 	b.t.Helper()
 	next := b.state
-	listeners, failures, err := b.proxy.Prepare(b.t.Context(), &next)
+	listeners, failures, err := b.proxy.Prepare(b.t.Context(), &next, next.Since(b.applied))
 	if err != nil || len(failures) > 0 {
 		b.t.Fatal(err, failures)
 	}
@@ -159,6 +182,7 @@ func (b *bed) apply() {
 	}
 	services.Apply()
 	listeners.Apply()
+	b.applied = &next
 }
 
 // changeService puts a changed backend service in force.

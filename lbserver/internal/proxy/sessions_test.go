@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 )
 
@@ -19,7 +18,7 @@ func (e engine) sessionBed(t *testing.T) (b *bed, forward func(time.Duration), n
 	t.Helper()
 	var ahead atomic.Int64
 	now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	b = e.newBedWith(t, proxy.Config{DrainTimeout: patience, Now: now}, named(t, "a"), named(t, "b"), named(t, "c"))
+	b = e.newBedWith(t, options{DrainTimeout: patience, Now: now}, named(t, "a"), named(t, "b"), named(t, "c"))
 	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = true })
 	return b, func(d time.Duration) { ahead.Add(int64(d)) }, now
 }

@@ -10,14 +10,13 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 // newStrictBed starts a proxy of any configuration in front of servers at these addresses. Its end may be called before
 // the test ends, and tells whether every request has ended.
-func newStrictBed(tb testing.TB, e engine, config proxy.Config, servers ...string) (b *bed, end func() error) {
+func newStrictBed(tb testing.TB, e engine, config options, servers ...string) (b *bed, end func() error) {
 	tb.Helper()
 	b = &bed{log: &recorder{}}
 	if test, ok := tb.(*testing.T); ok {
@@ -29,7 +28,7 @@ func newStrictBed(tb testing.TB, e engine, config proxy.Config, servers ...strin
 		config.AccessLog = b.log
 	}
 	config.Goroutines = e.goroutines
-	b.proxy = proxy.New(config)
+	b.proxy = config.start()
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {
 		tb.Fatal(err)
@@ -59,16 +58,18 @@ func newStrictBed(tb testing.TB, e engine, config proxy.Config, servers ...strin
 			tb.Errorf("requests were still in flight after the test: %v", err)
 		}
 	})
-	listeners, failures, err := b.proxy.Prepare(context.Background(), &b.state)
+	first := b.state
+	listeners, failures, err := b.proxy.Prepare(context.Background(), &first, first.Since(nil))
 	if err != nil || len(failures) > 0 {
 		tb.Fatal(err, failures)
 	}
-	services, err := b.registry.Prepare(&b.state)
+	services, err := b.registry.Prepare(&first)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	services.Apply()
 	listeners.Apply()
+	b.applied = &first
 	b.address = b.proxy.Listeners()[0].Address.String()
 	return b, end
 }

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // script is a server that expects exact bytes and says what it was told to. It keeps to its steps over all of its
@@ -26,6 +24,7 @@ type script struct {
 	steps    []step // under mu; those to come
 	consumed int    // under mu; bytes of the first of them that were seen
 	faults   []string
+	latest   string // under mu; the other end of the connection that was accepted last
 }
 
 func newScript(t *testing.T, steps []step) *script {
@@ -46,6 +45,9 @@ func (s *script) accept() {
 		if err != nil {
 			return
 		}
+		s.mu.Lock()
+		s.latest = accepted.RemoteAddr().String()
+		s.mu.Unlock()
 		s.connections.Go(func() { s.serve(accepted) })
 	}
 }
@@ -101,8 +103,23 @@ func (s *script) take(got []byte, kept bool) (answer []byte, goOn bool) {
 	return answer, true
 }
 
+// acceptAll returns when all connections that were opened before have been accepted: closing the listener would reset them.
+func (s *script) acceptAll() {
+	own, err := net.Dial("tcp", s.listener.Addr().String())
+	if err != nil {
+		return // it is closed
+	}
+	defer own.Close()
+	for accepted := false; !accepted; time.Sleep(100 * time.Microsecond) {
+		s.mu.Lock()
+		accepted = s.latest == own.LocalAddr().String()
+		s.mu.Unlock()
+	}
+}
+
 // end waits until all connections have ended, and tells what went wrong.
 func (s *script) end() []string {
+	s.acceptAll()
 	_ = s.listener.Close() // a second call finds it closed
 	s.connections.Wait()
 	s.mu.Lock()
@@ -120,7 +137,7 @@ func testCorpus(t *testing.T, e engine) {
 	for _, test := range corpus(t) {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, test.steps)
-			b, end := newStrictBed(t, e, proxy.Config{}, server.listener.Addr().String())
+			b, end := newStrictBed(t, e, options{}, server.listener.Addr().String())
 			heard := converse(t, b.address, &test, 0)
 			if err := end(); err != nil {
 				t.Errorf("the request is still in flight: %v", err)

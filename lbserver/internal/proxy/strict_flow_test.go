@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // browserOf is a client of the standard library.
@@ -220,7 +219,7 @@ func testLargeBodiesNeedFlatMemory(t *testing.T, e engine) {
 		}
 		sums <- sum.Sum32()
 	})
-	b, _ := newStrictBed(t, e, proxy.Config{}, server)
+	b, _ := newStrictBed(t, e, options{}, server)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
 			var ours uint32
@@ -274,7 +273,7 @@ func testSlowClientsCostBoundedMemoryAndNobodyElse(t *testing.T, e engine) {
 		_, _ = io.Copy(io.Discard, r.Body) // the client leaves
 		io.WriteString(w, "ok")
 	})
-	b, _ := newStrictBed(t, e, proxy.Config{HeadTimeout: time.Minute}, server) // a busy machine takes long to open all
+	b, _ := newStrictBed(t, e, options{HeadTimeout: time.Minute}, server) // a busy machine takes long to open all
 	raws := []string{
 		"GET / HTTP/1.1\r\nHost: a\r\nA: b",                                 // never ends its head
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome",    // never ends its body

@@ -87,7 +87,7 @@ func newTrack(f *testing.F, e engine) *track {
 		}
 	})
 	f.Cleanup(func() { listener.Close(); connections.Wait() })
-	b, _ := newStrictBed(f, e, proxy.Config{AccessLog: k}, listener.Addr().String())
+	b, _ := newStrictBed(f, e, options{AccessLog: k}, listener.Addr().String())
 	k.address = b.address
 	return k
 }

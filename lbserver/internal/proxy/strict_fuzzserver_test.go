@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // FuzzServer has a server say any bytes, in two pieces, to a request, and holds what the client gets to what net/http reads
@@ -76,7 +74,7 @@ func newStage(f *testing.F, e engine) *stage {
 		}
 	})
 	f.Cleanup(func() { listener.Close(); connections.Wait() })
-	b, _ := newStrictBed(f, e, proxy.Config{}, listener.Addr().String())
+	b, _ := newStrictBed(f, e, options{}, listener.Addr().String())
 	s.address = b.address
 	return s
 }

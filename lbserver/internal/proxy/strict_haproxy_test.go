@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // haproxyConfig is HAProxy as it comes, in front of one server. Server connections end with their client's, so that it
@@ -55,7 +53,7 @@ func TestHAProxyJudgesTheCorpusAlike(t *testing.T) {
 	}
 	behindHAProxy, behindUs := newReader(t), newReader(t)
 	address := startHAProxy(t, binary, behindHAProxy.address())
-	b, _ := newStrictBed(t, engine{}, proxy.Config{HeadTimeout: 2 * time.Second, ResponseTimeout: 2 * time.Second}, behindUs.address())
+	b, _ := newStrictBed(t, engine{}, options{HeadTimeout: 2 * time.Second, ResponseTimeout: 2 * time.Second}, behindUs.address())
 	stricter := 0
 	for _, test := range corpus(t) {
 		t.Run(test.name, func(t *testing.T) {

@@ -75,11 +75,11 @@ func TestPanicBesideAnExchangeCostsOneConnectionAndNoCount(t *testing.T) {
 				})
 				log := &journal{}
 				var broken atomic.Pointer[proxy.Proxy] // once
-				b, _ := newStrictBed(t, e, proxy.Config{
+				b, _ := newStrictBed(t, e, options{
 					Log: slog.New(slog.NewJSONHandler(log, nil)),
-					Reach: func(address netip.AddrPort) (netip.AddrPort, error) {
+					DialOverride: func(address netip.AddrPort) (netip.AddrPort, error) {
 						if p := broken.Swap(nil); p != nil {
-							p.BreakStream(test.reading, test.writing)
+							p.BreakConn(test.reading, test.writing)
 						}
 						return address, nil
 					},

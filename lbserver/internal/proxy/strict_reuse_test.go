@@ -137,7 +137,7 @@ func TestBytesBeforeARequestAreNotItsAnswer(t *testing.T) {
 				speak, spoken := make(chan struct{}), make(chan struct{})
 				var heads atomic.Int32 // that came to any connection
 				log := &heldLog{held: make(chan struct{}), release: make(chan struct{})}
-				b := e.newQuietBed(t, proxy.Config{DrainTimeout: patience, AccessLog: log},
+				b := e.newQuietBed(t, options{DrainTimeout: patience, AccessLog: log},
 					rawServer(t, func(number int, connection *net.TCPConn, reader *bufio.Reader) {
 						for served := 0; readHead(reader) != ""; served++ {
 							heads.Add(1)

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // TestAStopLosesNothingOfWholeResponses has a client ask and not read, until no more goes into the buffers between. What has been
@@ -29,7 +27,7 @@ func TestAStopLosesNothingOfWholeResponses(t *testing.T) {
 // how many were. They all must come once the proxy has been told to stop.
 func fillWithResponses(t *testing.T, e engine, server string, requests int) (answered int) {
 	t.Helper()
-	b, _ := newStrictBed(t, e, proxy.Config{}, server)
+	b, _ := newStrictBed(t, e, options{}, server)
 	c := b.dial()
 	for stuck := false; answered < requests && !stuck; {
 		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

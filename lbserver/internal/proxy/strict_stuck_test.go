@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // TestAnAnsweredClientIsNotHeldUpByItsServer has a server answer and read nothing. All of a body that is just so long has been
@@ -20,7 +18,7 @@ func TestAnAnsweredClientIsNotHeldUpByItsServer(t *testing.T) {
 	const step, most = 8 << 10, 64 << 20
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		s := stuckServer{read: make(chan struct{}), got: make(chan int64)}
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience}, rawServer(t,
+		b := e.newBedWith(t, options{DrainTimeout: patience}, rawServer(t,
 			func(_ int, connection *net.TCPConn, reader *bufio.Reader) { s.serve(t, connection, reader) }))
 		for range 10 {
 			room, kept := s.post(b, most)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // short stands for the product's timeouts in tests; soon is by when what it ends must have ended on a busy machine.
@@ -29,7 +28,7 @@ func expectAround(t *testing.T, begun time.Time, timeout time.Duration) {
 
 func TestSlowHeadIs408(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, HeadTimeout: short}, named(t, "a"))
+		b := e.newBedWith(t, options{DrainTimeout: patience, HeadTimeout: short}, named(t, "a"))
 		t.Run("that stops", func(t *testing.T) {
 			c := b.dial()
 			begun := time.Now()
@@ -84,7 +83,7 @@ func TestSilentServerIs504(t *testing.T) {
 		for name, says := range map[string]string{"all along": "", "within its head": "HTTP/1.1 200 OK\r\nConte", "behind a 103": "HTTP/1.1 103 Wait\r\n\r\n"} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+				b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
 					func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 						readHead(reader)
 						io.WriteString(connection, says)
@@ -107,7 +106,7 @@ func TestSilentServerIs504(t *testing.T) {
 
 func TestServerThatStopsWithinItsBodyIsCutShort(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+		b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
 			func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
 				io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -130,7 +129,7 @@ func TestServerThatStopsWithinItsBodyIsCutShort(t *testing.T) {
 // The server's time is for the server: a client that takes longer for its upload is no reason for a 504.
 func TestSlowUploadIsNotTheServersFault(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, serverOf(t,
+		b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, serverOf(t,
 			func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				w.Write(body)
@@ -278,7 +277,7 @@ func TestWaitFor100IsTheServersTime(t *testing.T) {
 		t.Run("that never answers", func(t *testing.T) {
 			t.Parallel()
 			ended := make(chan struct{})
-			b := e.newBedWith(t, proxy.Config{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+			b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
 				func(_ int, _ *net.TCPConn, reader *bufio.Reader) {
 					_, _ = io.Copy(io.Discard, reader)
 					close(ended)

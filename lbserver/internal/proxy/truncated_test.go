@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
 
 // A body that ends with its connection must not seem whole to a client that was cut off for reading nothing (RFC 9112, 8).
@@ -38,7 +37,7 @@ func TestAResponseUntilCloseThatTheDrainTimeoutEndsIsNoWholeOne(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
 		stop := make(chan struct{})
 		defer close(stop)
-		b := e.newBedWith(t, proxy.Config{DrainTimeout: 300 * time.Millisecond}, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+		b := e.newBedWith(t, options{DrainTimeout: 300 * time.Millisecond}, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 			readHead(reader)
 			if _, err := io.WriteString(connection, "HTTP/1.1 200 OK\r\n\r\nfirst half"); err != nil {
 				t.Error(err)

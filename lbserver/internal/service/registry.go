@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
@@ -232,7 +232,7 @@ func (r *Registry) endpoint(
 	if before != nil && before.Address == address {
 		next.Pool = before.Pool
 	} else {
-		next.Pool = new(pool.Pool)
+		next.Pool = engine.NewPool(address)
 	}
 	if config.Cookie != nil {
 		next.CookieLine = config.Cookie.ForServer(server.ID)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/balance"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 )
 
@@ -86,7 +86,7 @@ type Endpoint struct {
 	Address netip.AddrPort
 	Weight  int // 0–100
 	// Pool keeps the idle connections to Address; it is shared by endpoints of the same server and address.
-	Pool *pool.Pool
+	Pool *engine.Pool
 	// CookieLine is the Set-Cookie line that keeps a client on this server; nil while persistence is off.
 	CookieLine *persistence.ServerLine
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/balance"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/pool"
 )
 
 // Service is the live state of one backend service.
@@ -165,7 +165,7 @@ func (s *Service) configure(config *Config) (left []*Endpoint) {
 
 // leftBehind lists the endpoints of before whose pool no endpoint of after uses.
 func leftBehind(before, after []*Endpoint) []*Endpoint {
-	kept := make(map[*pool.Pool]bool, len(after))
+	kept := make(map[*engine.Pool]bool, len(after))
 	for _, endpoint := range after {
 		kept[endpoint.Pool] = true
 	}

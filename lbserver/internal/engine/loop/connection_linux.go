@@ -3,52 +3,53 @@ package loop
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Connection is one TCP connection of a Loop, to be part of what its owner keeps of it: there may be very many. One coroutine
-// at a time reads, and one writes; all methods are for the loop's own goroutine and coroutines.
+// Connection is one TCP connection of a Loop. It is embedded in the owner's record of it, since there may be very many. One
+// coroutine at a time reads, and one writes; all methods are for the loop's own goroutine and coroutines.
 type Connection struct {
 	loop       *Loop
 	descriptor int32
 	slot       uint32
+	remote     netip.AddrPort
 
-	// What the kernel said last: a change is told once. A read that leaves room in its buffer has drained the connection,
-	// so that the next one waits for an event and needs no call that finds nothing.
+	// What the kernel said last: it reports each change once. A read that leaves room in its buffer has drained the
+	// connection, so that the next one waits for an event and needs no call that finds nothing.
 	readable, writable bool
-	ended              bool // the peer has closed its side, or the connection is broken: reading finds out
+	ended              bool // the peer has closed its side, or the connection is broken: the next read finds out
 	interrupted        bool
 	closed             bool
 
-	reader, writer *worker // who waits for an event; nil for nobody
+	reader, writer *worker // the coroutines that wait for an event; nil for none
 	outgoing       outgoing
-	handler        Handler // who is told when a resting connection has something to read
-	readBy         int64   // as Loop.by has it
-	writeBy        int64
+	handler        Handler // of a resting connection
+	readBy         int64   // a moment, as Loop.by returns it
+	writeBy        int64   // likewise
 	timer          timer
 }
 
-// Handler takes over a connection that has rested.
+// Handler is told of the end of a connection's rest.
 type Handler interface {
-	// Wake is called on the loop's goroutine when there is something to read, which an end counts as; or, over, when the
-	// time to rest has passed or the connection was closed.
+	// Wake is called on the loop's goroutine: with over false when there is something to read, which the peer's end counts
+	// as; with over true when the time to rest has passed or the connection was closed.
 	Wake(over bool)
 }
 
-// Adopt makes c, which must be the zero Connection, the connection of an open, non-blocking socket. Where it fails the socket
-// is left to the caller.
-func (l *Loop) Adopt(c *Connection, descriptor int) error {
-	c.loop, c.descriptor, c.writable = l, int32(descriptor), true
+// Adopt makes c, which must be the zero Connection, the connection of an open, non-blocking socket to a remote address. If it
+// fails, the socket is still the caller's.
+func (l *Loop) Adopt(c *Connection, descriptor int, remote netip.AddrPort) error {
+	c.loop, c.descriptor, c.remote, c.writable = l, int32(descriptor), remote, true
 	c.timer.owner = c
 	var err error
 	c.slot, err = l.register(descriptor, interest, c)
 	return err
 }
 
-// event implements target.
 func (c *Connection) event(mask uint32) {
 	if mask&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ended = true
@@ -85,14 +86,13 @@ func (c *Connection) wakeReader(over bool) {
 	}
 }
 
-// expire implements the owner of a timer.
 func (c *Connection) expire() {
 	if c.outgoing.closing() {
 		if !c.loop.past(c.writeBy) {
 			c.loop.arm(&c.timer, c.writeBy)
 			return
 		}
-		c.giveUp() // the peer did not take the rest in time
+		c.giveUp() // the peer did not read what was left in time
 		return
 	}
 	if c.writer != nil && c.loop.past(c.writeBy) {
@@ -112,7 +112,7 @@ func (c *Connection) expire() {
 	}
 }
 
-// Await waits until there is something to read, which an end counts as, and fails as Read does.
+// Await waits until there is something to read, which the peer's end counts as. It fails like Read.
 func (c *Connection) Await() error {
 	for {
 		switch {
@@ -132,7 +132,8 @@ func (c *Connection) Await() error {
 	}
 }
 
-// Read implements io.Reader.
+// Read waits for bytes and returns those that are there. It fails with io.EOF at the peer's end, with os.ErrDeadlineExceeded
+// after the time of ReadWithin or an interruption, and with net.ErrClosed on a closed connection.
 func (c *Connection) Read(p []byte) (int, error) {
 	for {
 		if err := c.Await(); err != nil {
@@ -155,7 +156,8 @@ func (c *Connection) Read(p []byte) (int, error) {
 	}
 }
 
-// Write implements io.Writer.
+// Write sends all of p. It fails with os.ErrDeadlineExceeded after the time of WriteWithin, and with net.ErrClosed on a closed
+// connection.
 func (c *Connection) Write(p []byte) (written int, err error) {
 	if err := c.awaitSent(); err != nil {
 		return 0, err
@@ -192,29 +194,26 @@ func (c *Connection) awaitWritable() {
 	c.writer.giveWay()
 }
 
-// ReadWithin bounds the reads that follow, which then fail with os.ErrDeadlineExceeded, up to a tick late.
-func (c *Connection) ReadWithin(timeout time.Duration, now time.Time) {
-	c.readBy = c.loop.by(timeout, now)
-}
+// ReadWithin bounds the wait of the reads that follow. They may end up to a tick late.
+func (c *Connection) ReadWithin(timeout time.Duration) { c.readBy = c.loop.by(timeout) }
 
-// WriteWithin bounds the writes that follow, as ReadWithin does reads.
-func (c *Connection) WriteWithin(timeout time.Duration, now time.Time) {
-	c.writeBy = c.loop.by(timeout, now)
-}
+// WriteWithin bounds the wait of the writes that follow, as ReadWithin does for reads.
+func (c *Connection) WriteWithin(timeout time.Duration) { c.writeBy = c.loop.by(timeout) }
 
-// Rest leaves the connection to nobody until there is something to read or the timeout is over; then the handler is called.
-// It reports false, and does nothing, where there is something now.
+// Rest leaves the connection without a coroutine until there is something to read or the timeout is over; then the handler
+// is told. If there is something to read already, Rest does nothing and reports false.
 func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
 	if c.closed || c.outgoing.unsent != nil || c.readable && !c.Quiet() {
 		return false
 	}
-	c.ReadWithin(timeout, c.loop.now)
+	c.ReadWithin(timeout)
 	c.handler = handler
 	c.loop.arm(&c.timer, c.readBy)
 	return true
 }
 
-// Quiet looks whether the connection is open and has nothing to read, now and not as of the loop's last turn.
+// Quiet reports whether the connection is open and has nothing to read. It asks the kernel, which may know more than the events
+// of this turn.
 func (c *Connection) Quiet() bool {
 	if c.ended {
 		return false
@@ -224,17 +223,20 @@ func (c *Connection) Quiet() bool {
 	return !c.readable
 }
 
-// EndRest takes a connection that rests: its handler is not called.
+// EndRest ends the rest of a connection; its handler is not told.
 func (c *Connection) EndRest() { c.handler = nil }
 
-// InterruptRead makes the read that another coroutine waits in, and those to come, fail with os.ErrDeadlineExceeded. Only
-// writing, Linger and Close are left afterwards.
+// InterruptRead makes the read that another coroutine waits in, and those that follow, fail with os.ErrDeadlineExceeded, until
+// AllowRead.
 func (c *Connection) InterruptRead() {
 	c.interrupted = true
 	c.resumeSoon(&c.reader)
 }
 
-// resumeSoon resumes whoever waits, once the caller has given way.
+// AllowRead ends an interruption.
+func (c *Connection) AllowRead() { c.interrupted = false }
+
+// resumeSoon resumes the waiting coroutine, if there is one, once the caller has given way.
 func (c *Connection) resumeSoon(waiting **worker) {
 	if *waiting != nil {
 		c.loop.ready = append(c.loop.ready, *waiting)
@@ -250,8 +252,8 @@ func (c *Connection) CloseWrite() error {
 	return os.NewSyscallError("shutdown", shutdownWrite(c.descriptor))
 }
 
-// Close closes the connection, once what Send was given has been sent. Reads and writes that wait fail with net.ErrClosed; a
-// handler is woken.
+// Close closes the connection once what Send took has been sent. Reads and writes that wait fail with net.ErrClosed; a handler
+// is told that the rest is over.
 func (c *Connection) Close() error {
 	if c.closed {
 		return net.ErrClosed
@@ -275,7 +277,7 @@ func (c *Connection) Close() error {
 	return err
 }
 
-// release gives back what the connection has of the system.
+// release gives the connection's descriptor and its place on the loop back.
 func (c *Connection) release() error {
 	if c.outgoing.closing() {
 		c.loop.closing--
@@ -296,32 +298,13 @@ func (c *Connection) Abort() {
 	_ = c.Close()
 }
 
-// resetAtEnd has the end of the connection be an error for the peer.
+// resetAtEnd makes the end of the connection an error for the peer.
 func (c *Connection) resetAtEnd() {
 	_ = unix.SetsockoptLinger(int(c.descriptor), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
-// giveUp ends a closed connection that has not sent everything: the peer must not take what it got for the whole. The owner
-// has been told of an end already.
+// giveUp ends a closed connection that has not sent everything: the peer must not take what it got for the whole.
 func (c *Connection) giveUp() {
 	c.resetAtEnd()
 	_ = c.release()
-}
-
-// Linger reads and drops what still comes, up to a limit in bytes and time, and closes the connection. Without it the
-// kernel resets a connection closed with unread bytes, and the peer may lose the response it was sent (RFC 9112, 9.6).
-func (c *Connection) Linger(scratch []byte, limit int, timeout time.Duration, now time.Time) {
-	defer func() { _ = c.Close() }() // everything was sent before CloseWrite
-	if c.CloseWrite() != nil {
-		return
-	}
-	c.interrupted = false
-	c.ReadWithin(timeout, now)
-	for limit > 0 {
-		n, err := c.Read(scratch)
-		if err != nil {
-			return
-		}
-		limit -= n
-	}
 }

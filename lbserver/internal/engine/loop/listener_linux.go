@@ -10,32 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// acceptsPerTurn bounds what a listener takes in one turn, so that it does not hold up the connections.
-	acceptsPerTurn = 64
-	// acceptPause is the wait before another attempt when no descriptor is left.
-	acceptPause = 100 * time.Millisecond
-)
+// acceptsPerTurn bounds the connections that a listener accepts in one turn, so that it does not delay those that are open.
+const acceptsPerTurn = 64
 
-// Listener takes the connections of a listening socket, which belongs to one loop: unlike sockets that share a port by
-// SO_REUSEPORT it leaves no doubt that the port is ours alone, and lets the connections go to the loop with the fewest.
+// Listener accepts the connections of a listening socket, which belongs to one loop: unlike with sockets that share a port by
+// SO_REUSEPORT nobody else can have the port, and the connections can go to the loop with the fewest.
 type Listener struct {
 	loop     *Loop
 	slot     uint32
 	accepted func(descriptor int, client netip.AddrPort)
-	failed   func(err error)
+	failed   func(err error) time.Duration
 	timer    timer
 
-	mu         sync.Mutex // held while accepting, so that Close does not take the descriptor from under it
+	mu         sync.Mutex // held while accepting, so that Close does not close the descriptor meanwhile
 	descriptor int        // under mu
 	registered bool       // under mu
 	closed     bool       // under mu
 }
 
-// Listen takes over a listening socket; bound is closed.
+// Listen makes a Listener of a listening socket; bound is closed.
 func Listen(bound *net.TCPListener) (*Listener, error) {
 	descriptor, err := duplicate(bound)
-	_ = bound.Close() // the port stays open by descriptor
+	_ = bound.Close() // descriptor keeps the port open
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +42,9 @@ func Listen(bound *net.TCPListener) (*Listener, error) {
 	return l, nil
 }
 
-// Serve has a loop take the connections, and give the sockets to accepted. failed is told what went wrong; after a while
-// there is another attempt. It may be called from anywhere, once.
-func (l *Listener) Serve(on *Loop, accepted func(descriptor int, client netip.AddrPort), failed func(err error)) {
+// Serve makes a loop accept the connections and hand the sockets to accepted. failed is told what went wrong, and returns how
+// long to wait before another attempt. Serve may be called from anywhere, once.
+func (l *Listener) Serve(on *Loop, accepted func(descriptor int, client netip.AddrPort), failed func(err error) time.Duration) {
 	l.loop, l.accepted, l.failed = on, accepted, failed
 	on.Post(func() {
 		l.mu.Lock()
@@ -82,7 +78,6 @@ func (l *Listener) Close() error {
 	return unix.Close(l.descriptor)
 }
 
-// event implements target.
 func (l *Listener) event(uint32) {
 	for range acceptsPerTurn {
 		descriptor, from, err := l.accept()
@@ -93,16 +88,15 @@ func (l *Listener) event(uint32) {
 			return
 		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR): // the client is gone: the next one
 		default:
-			l.failed(err)
 			l.watch(0)
-			l.loop.arm(&l.timer, l.loop.by(acceptPause, l.loop.now))
+			l.loop.arm(&l.timer, l.loop.by(l.failed(err)))
 			return
 		}
 	}
 }
 
 // watch turns the events of the socket on, or off with 0. They come again each turn while connections wait, since not all
-// are taken at once.
+// are accepted at once.
 func (l *Listener) watch(events uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,5 +116,4 @@ func (l *Listener) accept() (descriptor int, from netip.AddrPort, err error) {
 	return accept(l.descriptor)
 }
 
-// expire implements the owner of a timer.
 func (l *Listener) expire() { l.watch(unix.EPOLLIN) }

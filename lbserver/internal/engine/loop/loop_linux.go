@@ -14,31 +14,33 @@ import (
 )
 
 const (
-	// eventsPerTurn bounds the events taken at once; more wait in the kernel for the next turn.
+	// eventsPerTurn bounds the events of a turn; more wait in the kernel for the next one.
 	eventsPerTurn = 256
-	// bytesPerTurn is what a coroutine may read in a turn, shared with those that have given way in it: four large buffers for
-	// one alone. Beside 75 fast bodies on one loop a small request takes half as long as with four for each (measured).
+	// bytesPerTurn is what coroutines may read in a turn together: the more have read their share already, the smaller is the
+	// share of the next. Beside 75 fast bodies on one loop a small request takes half as long as with 256 KiB for each
+	// (measured).
 	bytesPerTurn = 256 << 10
-	// busyTurns is after how many turns without a wait a loop sees to it that others are woken without it.
+	// busyTurns is the number of turns without a wait after which a loop makes the runtime poll for the others (see attend).
 	busyTurns = 4
-	// interest is what a connection is registered for, once: each change is told once ("edge-triggered", epoll(7)).
+	// interest is what a connection is registered for, once: the kernel reports each change once ("edge-triggered", epoll(7)).
 	interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 )
 
 // Config is what a Loop works with. Both are required.
 type Config struct {
-	// Now is the clock, which must run with the system's. It is asked once a turn.
+	// Now is the clock, which must run with the system's. It is read once a turn.
 	Now func() time.Time
 	// Panicked is told of a panic on a coroutine, which ends that coroutine's task and nothing else.
 	Panicked func(cause any, stack []byte)
 }
 
-// Loop is one event loop. Methods other than Post, Stop and Load are for its own goroutine and its coroutines.
+// Loop is one event loop. Post, Finish, Stop, Load and AddLoad may be called from anywhere, all other methods only on the
+// loop's own goroutine and its coroutines.
 type Loop struct {
 	config Config
 
-	// The epoll descriptor belongs to file, and is waited for by the runtime's poller, which a blocking epoll_wait would
-	// keep from stopping the world and from running other goroutines.
+	// The epoll descriptor belongs to file. The loop waits for it by the runtime's poller: a blocking epoll_wait would keep
+	// the runtime from stopping the world and from running other goroutines.
 	file    *os.File
 	raw     syscall.RawConn
 	epoll   int
@@ -48,23 +50,23 @@ type Loop struct {
 	polled  int
 
 	now      time.Time
-	started  time.Time // what wheel times count from
+	started  time.Time // moments count from here
 	slots    []slot
 	free     []uint32 // indices of slots
 	wheel    wheel
 	armed    int64     // the tick that file's deadline is set to
 	workers  []*worker // idle
-	unneeded int       // of workers, since trimming ended last
+	unneeded int       // how many of workers were never needed since the last trimming
 	trimming timer
-	current  *worker   // the one that runs
+	current  *worker   // the coroutine that runs
 	ready    []*worker // to be resumed in this turn
 	spare    []*worker // room for ready
 	later    []*worker // to be resumed in the next turn
 	turns    int       // since the loop last waited
 	ending   ending
-	closing  int           // connections that were closed and have something to send yet
-	outbox   []byte        // what Send was given in this turn
-	senders  []*Connection // that have something in outbox
+	closing  int           // connections that are closed and have something left to send
+	outbox   []byte        // what Send took in this turn
+	senders  []*Connection // those that have something in outbox
 
 	load atomic.Int64
 
@@ -73,7 +75,7 @@ type Loop struct {
 	ended  bool     // under mu
 }
 
-// ending is how far a loop is to its end.
+// ending says whether a loop is to end.
 type ending uint8
 
 const (
@@ -82,13 +84,13 @@ const (
 	endingStopping         // after this turn
 )
 
-// slot is where events of one descriptor lead. Its generation tells a late event of an earlier descriptor.
+// slot is where the events of one descriptor lead. Its generation tells late events of an earlier descriptor from its own.
 type slot struct {
 	target     target
 	generation uint32
 }
 
-// target takes the events of a descriptor.
+// target handles the events of a descriptor.
 type target interface{ event(mask uint32) }
 
 // wakeTarget is the target of the eventfd.
@@ -96,7 +98,7 @@ type wakeTarget struct{ loop *Loop }
 
 func (w wakeTarget) event(uint32) { w.loop.runPosted() }
 
-// New makes a loop, which does nothing before Run.
+// New returns a loop, which does nothing before Run.
 func New(config Config) (*Loop, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -139,7 +141,7 @@ func (l *Loop) prepare() error {
 	return nil
 }
 
-// register has events of a descriptor lead to a target.
+// register makes the events of a descriptor lead to a target.
 func (l *Loop) register(descriptor int, events uint32, to target) (index uint32, err error) {
 	if last := len(l.free) - 1; last >= 0 {
 		index = l.free[last]
@@ -158,7 +160,7 @@ func (l *Loop) register(descriptor int, events uint32, to target) (index uint32,
 	return index, nil
 }
 
-// forget gives a slot back. Closing the descriptor ends its events; those that have been taken already miss the generation.
+// forget gives a slot back. Closing the descriptor ends its events; those of this turn have another generation.
 func (l *Loop) forget(index uint32) {
 	s := &l.slots[index]
 	s.target = nil
@@ -169,13 +171,13 @@ func (l *Loop) forget(index uint32) {
 // Now is the time at which this turn began.
 func (l *Loop) Now() time.Time { return l.now }
 
-// Load is the number of connections that the loop has, or is about to have.
+// Load is the number of connections that the loop has or is about to get.
 func (l *Loop) Load() int64 { return l.load.Load() }
 
-// AddLoad counts connections that come or, negative, go.
+// AddLoad adds to Load; a negative number counts connections that end.
 func (l *Loop) AddLoad(n int64) { l.load.Add(n) }
 
-// Post has the loop run a function, and may be called from anywhere. It reports false when the loop has ended.
+// Post makes the loop run a function. It may be called from anywhere, and reports false if the loop has ended.
 func (l *Loop) Post(work func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,10 +191,10 @@ func (l *Loop) Post(work func()) bool {
 	return true
 }
 
-// notify wakes the loop. Nobody reads the eventfd: each write is an event of its own.
+// notify wakes the loop. The eventfd is never read: each write is an event of its own.
 func (l *Loop) notify() {
 	one := [8]byte{0: 1}
-	_, _ = unix.Write(l.wake, one[:]) // can't fail: the count overflows after 2⁶⁴ calls
+	_, _ = unix.Write(l.wake, one[:]) // can't fail before the count overflows, after 2⁶⁴ calls
 }
 
 func (l *Loop) runPosted() {
@@ -205,14 +207,14 @@ func (l *Loop) runPosted() {
 	}
 }
 
-// Finish ends the loop, from anywhere, once what connections were given to send before they were closed has been sent, or
-// they have given up. All tasks must have ended, but Stop may still be called.
+// Finish ends the loop once its closed connections have sent what they had to send, or have given up. All tasks must have
+// ended; Stop may be called meanwhile.
 func (l *Loop) Finish() { l.Post(func() { l.ending = max(l.ending, endingFinishing) }) }
 
-// Stop ends the loop after this turn, from anywhere. All tasks must have ended.
+// Stop ends the loop after this turn. All tasks must have ended.
 func (l *Loop) Stop() { l.Post(func() { l.ending = endingStopping }) }
 
-// over tells that the loop has come to its end.
+// over reports whether the loop has come to its end.
 func (l *Loop) over() bool {
 	return l.ending == endingStopping || l.ending == endingFinishing && l.closing == 0
 }
@@ -252,7 +254,7 @@ func (l *Loop) runReady() {
 	}
 }
 
-// poll takes events, and waits for them when there are none.
+// poll returns the number of events taken. It waits for some if there are none.
 func (l *Loop) poll() int {
 	if count := pollNow(l.epoll, l.events[:]); count > 0 || len(l.later) > 0 {
 		return count
@@ -272,9 +274,9 @@ func (l *Loop) poll() int {
 	return l.polled
 }
 
-// attend is a goroutine that does nothing: starting it wakes a thread, which finds nothing else to do and then waits for
-// the runtime's poller. The thread that did so before may be the one that runs this loop, and until it has time again only
-// the runtime's monitor looks whether another loop has events, tens of milliseconds late on a busy machine (measured).
+// attend is a goroutine that does nothing. Starting it wakes a thread, which finds nothing else to do and then waits in the
+// runtime's poller. The thread that waited there before may be the one that runs this loop now; until it is free again only
+// the runtime's monitor would notice events of another loop, tens of milliseconds late on a busy machine (measured).
 func attend() {}
 
 // end releases what the loop holds.
@@ -282,7 +284,7 @@ func (l *Loop) end() {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()
-	l.runPosted() // closes what was handed over too late
+	l.runPosted() // what was posted just before the end
 	for _, idle := range l.workers {
 		idle.stop()
 	}

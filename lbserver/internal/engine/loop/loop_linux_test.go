@@ -103,9 +103,9 @@ func TestBytesPassBothWaysAtOnce(t *testing.T) {
 	}
 	var got bytes.Buffer
 	ended := begin(l, func() {
-		ours.ReadWithin(patience, l.Now())
-		ours.WriteWithin(patience, l.Now())
-		written := l.Beside(func() {
+		ours.ReadWithin(patience)
+		ours.WriteWithin(patience)
+		written := l.Spawn(func() {
 			if n, err := ours.Write(sent); n != len(sent) || err != nil {
 				t.Errorf("wrote %d of %d bytes: %v", n, len(sent), err)
 			}
@@ -125,7 +125,7 @@ func TestBytesPassBothWaysAtOnce(t *testing.T) {
 				break
 			}
 		}
-		written()
+		written.Wait()
 	})
 	if _, err := io.Copy(theirs, theirs); err != nil {
 		t.Fatal(err)
@@ -144,8 +144,8 @@ func TestReadsAndWritesEndInTime(t *testing.T) {
 	for name, call := range map[string]func(p []byte) (int, error){"read": ours.Read, "write": ours.Write} {
 		begun := time.Now()
 		on(t, l, func() {
-			ours.ReadWithin(timeout, l.Now())
-			ours.WriteWithin(timeout, l.Now())
+			ours.ReadWithin(timeout)
+			ours.WriteWithin(timeout)
 			if _, err := call(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -169,7 +169,7 @@ func TestOthersEndWhatACoroutineWaitsFor(t *testing.T) {
 			l := start(t)
 			ours, _ := pair(t, l)
 			reading := begin(l, func() {
-				ours.ReadWithin(time.Hour, l.Now())
+				ours.ReadWithin(time.Hour)
 				if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, test.want) {
 					t.Errorf("a read that waited: %v", err)
 				}
@@ -233,7 +233,7 @@ func TestConnectionWithBytesToReadDoesNotRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	on(t, l, func() {
-		ours.ReadWithin(patience, l.Now())
+		ours.ReadWithin(patience)
 		for _, want := range []string{"a", "bc"} { // each fills its buffer
 			if ours.Rest(make(sleeper, 1), time.Hour) && want == "bc" {
 				t.Error("it rests while bytes wait")
@@ -264,10 +264,37 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 			t.Errorf("nobody listens: %v", err)
 		}
 		givenUp := new(loop.Connection)
-		l.Beside(func() { _ = givenUp.Close() })
+		l.Spawn(func() { _ = givenUp.Close() })
 		if err := l.Dial(givenUp, address, patience); !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("given up: %v", err)
 		}
+	})
+}
+
+func TestWaitForASpawnedTaskEndsInTime(t *testing.T) {
+	l := start(t)
+	ours, theirs := pair(t, l)
+	on(t, l, func() {
+		ours.ReadWithin(patience)
+		const timeout = 100 * time.Millisecond
+		read := l.Spawn(func() { _, _ = ours.Read(make([]byte, 1)) })
+		begun := time.Now()
+		if read.WaitFor(timeout) {
+			t.Error("a task that waits has ended")
+		}
+		if took := time.Since(begun); took < timeout*9/10 || took > patience/2 {
+			t.Errorf("waited %s, want %s", took, timeout)
+		}
+		if _, err := theirs.Write([]byte("a")); err != nil {
+			t.Error(err)
+		}
+		if !read.WaitFor(patience) {
+			t.Error("a task has not ended")
+		}
+		if !read.WaitFor(timeout) {
+			t.Error("a task that has ended before is not known to have")
+		}
+		read.Wait()
 	})
 }
 
@@ -305,7 +332,7 @@ func TestListenerClosesItsPortAtOnceAndTakesNothingMore(t *testing.T) {
 	listener.Serve(l, func(descriptor int, client netip.AddrPort) {
 		syscall.Close(descriptor)
 		accepted <- client
-	}, func(err error) { t.Error(err) })
+	}, func(err error) time.Duration { t.Error(err); return time.Millisecond })
 	for range clients {
 		connection, err := net.Dial("tcp", address)
 		if err != nil {

@@ -8,30 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outboxSize is room for what the exchanges of a busy turn send: some 200 heads with a small body. It is used again each
-// turn, and so stays in the processor's cache.
+// outboxSize is room for what a busy turn sends: some 200 heads with a small body. The room is used again each turn, and so
+// stays in the processor's cache.
 const outboxSize = 64 << 10
 
-// outgoing is what a connection has been given to send and has not sent yet. Most connections have nothing, so it is small.
+// outgoing is what a connection has still to send. Most connections have nothing, so it is small.
 type outgoing struct {
-	start, end uint32  // of what is in the loop's outbox, to be sent at the end of this turn; equal for nothing
-	unsent     *unsent // nil where the kernel has taken everything so far
+	start, end uint32  // where its bytes are in the loop's outbox, to be sent at the end of this turn; equal for none
+	unsent     *unsent // nil if the kernel has taken everything so far
 }
 
-// unsent is what became of a connection whose bytes the kernel did not take at once.
+// unsent is the state of a connection whose bytes the kernel did not take at once.
 type unsent struct {
-	rest    []byte // sent before anything else when the connection can be written; nil for nothing
+	rest    []byte // sent before anything else once the connection can be written; nil for nothing
 	err     error  // why sending failed, for the next Write
-	closing bool   // closed by its owner, but for rest
+	closing bool   // its owner has closed it; rest is still to be sent
 }
 
 func (o *outgoing) waits() bool   { return o.unsent != nil && o.unsent.rest != nil }
 func (o *outgoing) closing() bool { return o.unsent != nil && o.unsent.closing }
 
-// Send writes like Write, but at the end of the turn, when all that the turn brought has been read: each write wakes its
+// Send writes like Write, but at the end of the turn, when everything that the turn brought has been read: each write wakes its
 // peer, and peers that are woken together run together and not in between. Unlike a write that waited for the turn's end
-// it needs no change of coroutines (measured; see RESULTS.md of the benchmark). An error shows at the next Write; what the
-// peer does not take at once is sent when it does, even after Close, for as long as WriteWithin says.
+// it needs no change of coroutines (measured; see RESULTS.md of the benchmark). An error shows at the next Write. What the
+// peer does not take at once is sent when it does, even after Close, within the time of WriteWithin.
 func (c *Connection) Send(p []byte) (int, error) {
 	l := c.loop
 	o := &c.outgoing
@@ -48,7 +48,7 @@ func (c *Connection) Send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Queued tells that what Send was given is kept for the end of the turn: the peer has none of it.
+// Queued reports whether bytes of Send are kept for the end of the turn: the peer has none of them.
 func (c *Connection) Queued() bool { return c.outgoing.start != c.outgoing.end }
 
 // sendOutbox ends a turn.
@@ -60,7 +60,7 @@ func (l *Loop) sendOutbox() {
 	l.senders, l.outbox = l.senders[:0], l.outbox[:0]
 }
 
-// sendQueued sends what has been queued, and leaves what the kernel does not take for later.
+// sendQueued sends what is in the outbox, and keeps what the kernel does not take for later.
 func (c *Connection) sendQueued() {
 	if !c.Queued() {
 		return
@@ -73,7 +73,7 @@ func (c *Connection) sendQueued() {
 	}
 }
 
-// sendRest goes on with what the kernel did not take.
+// sendRest sends more of what the kernel did not take.
 func (c *Connection) sendRest() {
 	if !c.outgoing.waits() {
 		return
@@ -83,13 +83,13 @@ func (c *Connection) sendRest() {
 	switch {
 	case u.rest != nil:
 	case u.closing:
-		_ = c.release() // its owner has been told of the end
+		_ = c.release() // its owner has closed it and is not interested
 	case u.err == nil:
 		c.outgoing.unsent = nil
 	}
 }
 
-// sendSome sends up to where the kernel takes no more, and returns what is left; nil for nothing, or after an error.
+// sendSome sends what the kernel takes, and returns what is left; nil for nothing, or after an error.
 func (c *Connection) sendSome(p []byte) ([]byte, error) {
 	for c.writable {
 		n, errno := send(c.descriptor, p)
@@ -108,7 +108,7 @@ func (c *Connection) sendSome(p []byte) ([]byte, error) {
 	return p, nil
 }
 
-// awaitSent has the calling coroutine wait until nothing is left to be sent.
+// awaitSent makes the calling coroutine wait until nothing is left to be sent.
 func (c *Connection) awaitSent() error {
 	c.sendQueued()
 	for {

@@ -25,7 +25,7 @@ func overfill(t *testing.T, l *loop.Loop, ours *loop.Connection, theirs *net.TCP
 			t.Error(err)
 		}
 		piece := bytes.Repeat([]byte("."), 4<<10)
-		ours.WriteWithin(200*time.Millisecond, l.Now())
+		ours.WriteWithin(200 * time.Millisecond)
 		for err := error(nil); err == nil; {
 			var n int
 			n, err = ours.Write(piece)
@@ -34,7 +34,7 @@ func overfill(t *testing.T, l *loop.Loop, ours *loop.Connection, theirs *net.TCP
 	})
 	read := make([]byte, 0, 1<<20)
 	ended := begin(l, func() {
-		ours.WriteWithin(patience, l.Now())
+		ours.WriteWithin(patience)
 		if _, err := ours.Write([]byte("!")); err != nil { // when there is room again
 			t.Error(err)
 		}
@@ -77,7 +77,7 @@ func TestWhatIsSentKeepsItsOrder(t *testing.T) {
 	l := start(t)
 	ours, theirs := pair(t, l)
 	on(t, l, func() {
-		ours.WriteWithin(patience, l.Now())
+		ours.WriteWithin(patience)
 		for _, each := range []struct {
 			write func([]byte) (int, error)
 			text  string
@@ -119,7 +119,7 @@ func TestWritingWaitsForWhatWasSentBefore(t *testing.T) {
 	ours, theirs := pair(t, l)
 	want := overfill(t, l, ours, theirs)
 	ended := begin(l, func() {
-		ours.WriteWithin(patience, l.Now())
+		ours.WriteWithin(patience)
 		if _, err := ours.Write([]byte("more")); err != nil {
 			t.Error(err)
 		}
@@ -139,7 +139,7 @@ func TestAClosedConnectionDoesNotWaitForeverForItsPeer(t *testing.T) {
 	ours, theirs := pair(t, l)
 	want := overfill(t, l, ours, theirs)
 	on(t, l, func() {
-		ours.WriteWithin(100*time.Millisecond, l.Now())
+		ours.WriteWithin(100 * time.Millisecond)
 		_ = ours.Close()
 	})
 	// The end is the test's event: nothing is read before the time is over.
@@ -168,8 +168,8 @@ func TestSendingToAPeerThatIsGoneShowsAtTheNextWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	on(t, l, func() {
-		ours.ReadWithin(patience, l.Now())
-		ours.WriteWithin(patience, l.Now())
+		ours.ReadWithin(patience)
+		ours.WriteWithin(patience)
 		if _, err := ours.Read(make([]byte, 1)); err == nil {
 			t.Error("read from a connection that was reset")
 		}
@@ -201,7 +201,7 @@ func TestTheEndOfALoopClosesWhatIsLeft(t *testing.T) {
 	ours, theirs := pairOf(t, l)
 	_ = overfill(t, l, ours, theirs)
 	on(t, l, func() {
-		ours.WriteWithin(time.Hour, l.Now())
+		ours.WriteWithin(time.Hour)
 		_ = ours.Close()
 	})
 	l.Finish() // takes until the peer reads
@@ -221,7 +221,7 @@ func TestALoopFinishesWhatItHasToSend(t *testing.T) {
 	ours, theirs := pairOf(t, l)
 	want := overfill(t, l, ours, theirs)
 	on(t, l, func() {
-		ours.WriteWithin(time.Hour, l.Now())
+		ours.WriteWithin(time.Hour)
 		_ = ours.Close()
 	})
 	l.Finish()

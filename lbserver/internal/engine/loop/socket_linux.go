@@ -6,14 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Dial makes c, which must be the zero Connection, a connection to an address. It fails with os.ErrDeadlineExceeded after the
-// timeout, and with net.ErrClosed where c is closed meanwhile.
+// timeout, and with net.ErrClosed if c is closed meanwhile.
 func (l *Loop) Dial(c *Connection, address netip.AddrPort, timeout time.Duration) error {
 	family := unix.AF_INET6
 	if address.Addr().Unmap().Is4() {
@@ -30,15 +29,15 @@ func (l *Loop) Dial(c *Connection, address netip.AddrPort, timeout time.Duration
 		_ = unix.Close(descriptor) // of no use
 		return os.NewSyscallError("connect", err)
 	}
-	if err := l.Adopt(c, descriptor); err != nil {
-		_ = unix.Close(descriptor) // as above
+	if err := l.Adopt(c, descriptor, address); err != nil {
+		_ = unix.Close(descriptor) // of no use
 		return err
 	}
 	if !pending {
 		return nil
 	}
 	if err := c.awaitConnected(timeout); err != nil {
-		_ = c.Close() // as above
+		_ = c.Close() // of no use
 		return err
 	}
 	return nil
@@ -46,7 +45,7 @@ func (l *Loop) Dial(c *Connection, address netip.AddrPort, timeout time.Duration
 
 func (c *Connection) awaitConnected(timeout time.Duration) error {
 	c.writable = false
-	c.WriteWithin(timeout, c.loop.now)
+	c.WriteWithin(timeout)
 	c.writer = c.loop.current
 	c.loop.arm(&c.timer, c.writeBy)
 	c.writer.giveWay()
@@ -68,22 +67,13 @@ func socketAddress(address netip.AddrPort) unix.Sockaddr {
 	if ip.Is4() {
 		return &unix.SockaddrInet4{Port: int(address.Port()), Addr: ip.As4()}
 	}
-	return &unix.SockaddrInet6{Port: int(address.Port()), Addr: ip.As16(), ZoneId: zoneID(ip.Zone())}
+	return &unix.SockaddrInet6{Port: int(address.Port()), Addr: ip.As16()}
 }
 
-// zoneID is the index of a network interface, by name or number; 0 for none.
-func zoneID(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if found, err := net.InterfaceByName(zone); err == nil {
-		return uint32(found.Index)
-	}
-	number, _ := strconv.ParseUint(zone, 10, 32)
-	return uint32(number)
-}
+// RemoteAddr is the peer's address.
+func (c *Connection) RemoteAddr() netip.AddrPort { return c.remote }
 
-// LocalAddr is our address of the connection.
+// LocalAddr is this side's address; the zero one of a closed connection.
 func (c *Connection) LocalAddr() netip.AddrPort {
 	if c.closed {
 		return netip.AddrPort{}
@@ -91,7 +81,7 @@ func (c *Connection) LocalAddr() netip.AddrPort {
 	return localAddress(c.descriptor)
 }
 
-// duplicate returns a descriptor of a socket that Go's runtime knows nothing of.
+// duplicate returns a descriptor of a socket that Go's runtime does not know.
 func duplicate(bound *net.TCPListener) (descriptor int, err error) {
 	raw, err := bound.SyscallConn()
 	if err != nil {

@@ -3,18 +3,17 @@ package loop
 import (
 	"encoding/binary"
 	"net/netip"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// The calls of the steady state, made without telling Go's scheduler: none of them can block, since the sockets are
-// non-blocking and the timeout is 0. That saves its bookkeeping, and its monitor, which else is kept awake by calls that last
-// some microseconds and hands the processors of those from thread to thread: a fifth of the CPU where each request opens a
+// The calls of the steady state are made without telling Go's scheduler: none of them can block, since the sockets are
+// non-blocking and the timeout is 0. That saves the scheduler's bookkeeping, and its monitor, which calls of some microseconds
+// keep awake, and which moves their processors from thread to thread: a fifth of the CPU if each request opens a
 // connection (measured).
 
-// pollNow takes the events that are there; 0 for none.
+// pollNow takes the events that are there, and returns their number.
 func pollNow(epoll int, events []unix.EpollEvent) int {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])),
 		uintptr(len(events)), 0, 0, 0)
@@ -36,7 +35,7 @@ func send(descriptor int32, p []byte) (int, unix.Errno) {
 	return int(n), errno
 }
 
-// peek looks for a byte to read and leaves it there.
+// peek reports whether there is a byte to read, and leaves it there.
 func peek(descriptor int32) (int, unix.Errno) {
 	var one [1]byte
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(descriptor), uintptr(unsafe.Pointer(&one[0])), 1,
@@ -44,14 +43,14 @@ func peek(descriptor int32) (int, unix.Errno) {
 	return int(n), errno
 }
 
-// control has an epoll descriptor watch another one, or watch it for something else.
+// control makes an epoll descriptor watch another one, or watch it for other events.
 func control(epoll, operation, descriptor int, event *unix.EpollEvent) error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), uintptr(operation), uintptr(descriptor),
 		uintptr(unsafe.Pointer(event)), 0, 0)
 	return asError(errno)
 }
 
-// closeDescriptor closes a socket, without lingering but for an Abort, which does not wait either.
+// closeDescriptor closes a socket. It does not wait: the only lingering that is ever set is Abort's, of no time.
 func closeDescriptor(descriptor int32) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(descriptor), 0, 0)
 	return asError(errno)
@@ -74,7 +73,7 @@ func accept(listening int) (descriptor int, from netip.AddrPort, err error) {
 	return int(n), addressOf(&address), nil
 }
 
-// localAddress is our address of a socket; the zero one where it has none.
+// localAddress is this side's address of a socket; the zero one if it has none.
 func localAddress(descriptor int32) netip.AddrPort {
 	var address unix.RawSockaddrInet6
 	size := uint32(unsafe.Sizeof(address))
@@ -86,18 +85,14 @@ func localAddress(descriptor int32) netip.AddrPort {
 	return addressOf(&address)
 }
 
-// addressOf reads an address as the kernel has it: the port in the network's byte order, IPv4's address behind it.
+// addressOf reads an address in the kernel's form: the port in the network's byte order, IPv4's address behind it.
 func addressOf(raw *unix.RawSockaddrInet6) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&raw.Port))[:])
 	switch raw.Family {
 	case unix.AF_INET:
 		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(raw)).Addr), port)
 	case unix.AF_INET6:
-		ip := netip.AddrFrom16(raw.Addr).Unmap()
-		if raw.Scope_id != 0 && ip.Is6() {
-			ip = ip.WithZone(strconv.FormatUint(uint64(raw.Scope_id), 10))
-		}
-		return netip.AddrPortFrom(ip, port)
+		return netip.AddrPortFrom(netip.AddrFrom16(raw.Addr).Unmap(), port)
 	}
 	return netip.AddrPort{}
 }

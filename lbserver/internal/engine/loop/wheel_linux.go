@@ -8,12 +8,12 @@ import (
 const (
 	// tickLength is the precision of timeouts: they end up to that much late.
 	tickLength = 50 * time.Millisecond
-	// wheelSize is how many ticks the wheel has: timeouts beyond 102 s are looked at in between.
+	// wheelSize is how many ticks the wheel has: a timer beyond 102 s is called in between, too.
 	wheelSize = 2048
 )
 
-// timer calls its owner at or before the moment that it asked for; the owner looks whether the moment has come. So a timeout
-// that is set anew with each request, and never ends, costs the wheel next to nothing: its timer stays where it is.
+// timer calls its owner at the moment that the owner asked for, or before; the owner checks whether the moment has come. So a
+// timeout that is set again with each request, and never ends, costs the wheel next to nothing: its timer stays where it is.
 type timer struct {
 	owner      interface{ expire() }
 	next, prev *timer
@@ -31,19 +31,17 @@ type wheel struct {
 // tick is the tick of this turn.
 func (l *Loop) tick() int64 { return int64(l.now.Sub(l.started) / tickLength) }
 
-// by is the moment after a timeout, for Loop.arm: nanoseconds since the loop was made.
-func (l *Loop) by(timeout time.Duration, now time.Time) int64 {
-	return int64(now.Sub(l.started) + timeout)
-}
+// by is the moment a timeout from now: nanoseconds since the loop was made.
+func (l *Loop) by(timeout time.Duration) int64 { return int64(l.now.Sub(l.started) + timeout) }
 
-// past tells that a moment has come, to the precision of the wheel.
+// past reports whether a moment has come, to the precision of the wheel.
 func (l *Loop) past(moment int64) bool { return tickAfter(moment) <= l.tick() }
 
 func tickAfter(moment int64) int64 {
 	return (moment + int64(tickLength) - 1) / int64(tickLength)
 }
 
-// arm has a timer end at a moment, or before.
+// arm makes a timer call its owner at a moment, or before.
 func (l *Loop) arm(t *timer, moment int64) {
 	tick := tickAfter(moment)
 	if t.tick != 0 && t.tick <= tick {

@@ -10,7 +10,7 @@ import (
 const (
 	// maxIdleWorkers bounds the coroutines kept for later. One holds a stack of some kilobytes.
 	maxIdleWorkers = 256
-	// trimInterval is after how long half of those that nobody has needed meanwhile end.
+	// trimInterval is how often half of the coroutines end that were not needed since the last time.
 	trimInterval = 10 * time.Second
 )
 
@@ -30,37 +30,73 @@ type Task interface{ Run() }
 // TaskFunc is a function as a Task.
 type TaskFunc func()
 
-// Run implements Task.
+// Run calls the function.
 func (f TaskFunc) Run() { f() }
 
-// Go runs a task on a coroutine, up to where it first gives way. It is for the loop's goroutine, not for coroutines.
+// Go runs a task on a coroutine until it first waits. It is for the loop's goroutine, not for coroutines.
 func (l *Loop) Go(task Task) {
 	w := l.worker()
 	w.task = task
 	l.resume(w)
 }
 
-// Beside runs a task on another coroutine, at the same time as the calling one; wait returns when it has ended.
-func (l *Loop) Beside(task func()) (wait func()) {
-	var ended bool
-	var waiting *worker
+// Spawned is a task that runs at the same time as the one that started it.
+type Spawned struct {
+	loop    *Loop
+	ended   bool
+	waiting *worker // in Wait or WaitFor; nil for none
+	by      int64   // the moment at which WaitFor ends; 0 for never
+	timer   timer
+}
+
+// Spawn runs a task on another coroutine, at the same time as the calling one.
+func (l *Loop) Spawn(task func()) *Spawned {
+	s := &Spawned{loop: l}
+	s.timer.owner = s
 	w := l.worker()
 	w.task = TaskFunc(func() {
 		defer func() {
-			ended = true
-			if waiting != nil {
-				l.ready = append(l.ready, waiting)
-			}
+			s.ended = true
+			s.resumeWaiting()
 		}()
 		task()
 	})
 	l.ready = append(l.ready, w)
-	return func() {
-		if !ended {
-			waiting = l.current
-			l.current.giveWay()
-		}
+	return s
+}
+
+func (s *Spawned) resumeWaiting() {
+	if s.waiting != nil {
+		s.loop.ready = append(s.loop.ready, s.waiting)
+		s.waiting = nil
 	}
+}
+
+// Wait returns when the task has ended.
+func (s *Spawned) Wait() {
+	if !s.ended {
+		s.waiting = s.loop.current
+		s.waiting.giveWay()
+	}
+}
+
+// WaitFor returns when the task has ended or the timeout is over, and reports whether it has ended.
+func (s *Spawned) WaitFor(timeout time.Duration) bool {
+	if !s.ended {
+		s.by = s.loop.by(timeout)
+		s.loop.arm(&s.timer, s.by)
+		s.Wait()
+		s.loop.wheel.remove(&s.timer)
+	}
+	return s.ended
+}
+
+func (s *Spawned) expire() {
+	if s.loop.past(s.by) {
+		s.resumeWaiting()
+		return
+	}
+	s.loop.arm(&s.timer, s.by)
 }
 
 func (l *Loop) worker() *worker {
@@ -75,10 +111,9 @@ func (l *Loop) worker() *worker {
 	return w
 }
 
-// trimmer ends coroutines that a burst has left behind.
+// trimmer ends the coroutines that a burst has left behind.
 type trimmer struct{ loop *Loop }
 
-// expire implements the owner of a timer.
 func (t trimmer) expire() {
 	l := t.loop
 	count := (l.unneeded + 1) / 2
@@ -88,7 +123,7 @@ func (t trimmer) expire() {
 	l.workers = slices.Delete(l.workers, 0, count)
 	l.unneeded = len(l.workers)
 	if l.unneeded > 0 {
-		l.arm(&l.trimming, l.by(trimInterval, l.now))
+		l.arm(&l.trimming, l.by(trimInterval))
 	}
 }
 
@@ -109,7 +144,7 @@ func (w *worker) run(yield func(struct{}) bool) {
 		}
 		w.loop.workers = append(w.loop.workers, w)
 		if l := w.loop; l.trimming.tick == 0 {
-			l.arm(&l.trimming, l.by(trimInterval, l.now))
+			l.arm(&l.trimming, l.by(trimInterval))
 		}
 		if !yield(struct{}{}) {
 			return
@@ -127,7 +162,7 @@ func (w *worker) perform() {
 	w.task.Run()
 }
 
-// spend counts bytes that the calling coroutine has read. One that has had its share goes on in the next turn, so that a
+// spend counts bytes that the calling coroutine has read. Once it has read its share it goes on in the next turn, so that a
 // fast body does not keep everything else waiting.
 func (l *Loop) spend(bytes int) {
 	w := l.current

@@ -1,8 +1,8 @@
 //go:build !unix
 
-package stream
+package engine
 
 // look can't ask here: that a connection is not quiet shows at its next use.
-func (s *Stream) look(uintptr) { s.quiet = true }
+func (s *stream) look(uintptr) { s.quiet = true }
 
 type pollSet struct{}

@@ -7,12 +7,11 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// retryAfterSeconds is what a 503 asks a client to wait: the interval of health checks by default (api.md), after which
-// the answer may be another one.
+// retryAfterSeconds is how long a 503 asks a client to wait: the default interval of health checks (api.md), after which the
+// answer may be another one.
 const retryAfterSeconds = 5
 
-// answerFailed answers for a server that could not be reached, or did not answer properly, where a client is left to hear
-// it.
+// answerFailed answers for a server that could not be reached, or did not answer properly, if a client is left to hear it.
 func (x *exchange) answerFailed() (keep bool) {
 	if x.failureStatus == 0 {
 		return false

@@ -6,11 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// tunnel passes the 101 on, then bytes both ways until both sides have ended (RFC 9110, 7.8). A side that ends alone is
-// told on by a half-close. Nothing for the idle timeout in either direction ends the tunnel.
+// tunnel passes the 101 on, then bytes both ways until both sides have ended (RFC 9110, 7.8). The end of one side is passed on
+// by a half-close. The tunnel ends if no byte comes from either side for the idle timeout.
 func (x *exchange) tunnel() bool {
 	head := x.input.unread()
 	x.renderResponse(head, true)
@@ -19,10 +20,11 @@ func (x *exchange) tunnel() bool {
 	}
 	x.keepHead(mediumBuffer)
 	var active atomic.Int64 // Unix nanoseconds of the last byte in either direction
-	active.Store(x.now().UnixNano())
-	up := relay{from: x.c.stream, to: x.server, window: &x.c.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
-	down := relay{from: x.server, to: x.c.stream, window: &x.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.now}
-	wait := x.alongside(func() {
+	active.Store(x.engine.Now().UnixNano())
+	client, server := x.conn, x.attempt.Backend
+	up := relay{from: client, to: server, window: &x.session.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.engine.Now}
+	down := relay{from: server, to: client, window: &x.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.engine.Now}
+	upward := x.accompany(func() {
 		if !up.run() {
 			x.closeTunnel()
 		}
@@ -31,7 +33,7 @@ func (x *exchange) tunnel() bool {
 	if !whole {
 		x.closeTunnel()
 	}
-	wait()
+	upward.Wait()
 	x.received += up.copied
 	x.sent += down.copied
 	x.complete = whole && !up.broken
@@ -43,21 +45,13 @@ func (x *exchange) tunnel() bool {
 
 // closeTunnel ends both directions.
 func (x *exchange) closeTunnel() {
-	_ = x.server.Close()
-	_ = x.c.stream.Close()
+	_ = x.attempt.Backend.Close()
+	_ = x.conn.Close()
 }
 
 // relay copies one direction of a tunnel.
 type relay struct {
-	from interface {
-		Read(p []byte) (int, error)
-		ReadWithin(timeout time.Duration, now time.Time)
-	}
-	to interface {
-		Write(p []byte) (int, error)
-		WriteWithin(timeout time.Duration, now time.Time)
-		CloseWrite() error
-	}
+	from, to    engine.Conn
 	window      *window
 	active      *atomic.Int64
 	idleTimeout time.Duration
@@ -66,19 +60,19 @@ type relay struct {
 	broken      bool
 }
 
-// run copies up to the end of from, which it passes on, and reports whether it came so far.
+// run copies up to the end of from, which it passes on, and reports whether it got there.
 func (r *relay) run() bool {
 	everything := body{framing: http1.FramingUntilClose}
 	for {
 		if piece, _ := everything.next(r.window); len(piece) > 0 {
-			r.to.WriteWithin(r.idleTimeout, r.now())
+			r.to.WriteWithin(r.idleTimeout)
 			if _, err := r.to.Write(piece); err != nil {
 				r.broken = true
 				return false
 			}
 			r.copied += int64(len(piece))
 		}
-		r.from.ReadWithin(r.idleTimeout, r.now())
+		r.from.ReadWithin(r.idleTimeout)
 		err := r.window.fill(r.from)
 		switch {
 		case err == nil:

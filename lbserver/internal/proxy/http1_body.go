@@ -7,12 +7,12 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
-// body follows one message body from the stream that brings it to the one that takes it.
+// body follows one message body on its way from one connection to the other.
 type body struct {
 	framing   http1.Framing
 	remaining int64 // of FramingLength
 	chunked   http1.Chunked
-	// plain takes the chunked coding off: for HTTP/1.0 clients.
+	// plain removes the chunked coding: for HTTP/1.0 clients.
 	plain bool
 	ended bool
 	// trailer is made when a body has a trailer section, which is rare.
@@ -23,9 +23,9 @@ func newBody(framing http1.Framing, length int64) body {
 	return body{framing: framing, remaining: length, ended: framing == http1.FramingNone}
 }
 
-// next takes what belongs to the body from the unread bytes of w. It returns the bytes to pass on, which lie in w and are
-// valid until w is filled again. Nothing taken means that more bytes are needed, where the body has not ended. An error is
-// the sender's fault, an *http1.Error.
+// next takes the bytes of the body from the unread bytes of w. It returns those to pass on, which lie in w and are valid until
+// w is filled again. If it takes nothing from a body that has not ended, more bytes are needed. An error is the sender's
+// fault, an *http1.Error.
 func (b *body) next(w *window) ([]byte, error) {
 	src := w.unread()
 	switch b.framing {
@@ -66,7 +66,7 @@ func (b *body) nextChunked(w *window, src []byte) ([]byte, error) {
 	return out, nil
 }
 
-// strip moves the data of the chunks in src together.
+// strip moves the data of the chunks in src together, without their framing.
 func (b *body) strip(src []byte) (taken int, data []byte, err error) {
 	data = src[:0]
 	for taken < len(src) {
@@ -103,7 +103,7 @@ func (b *body) nextTrailer(w *window) ([]byte, error) {
 	return b.trailer.Append(make([]byte, 0, n), section), nil
 }
 
-// appendAvailable appends what of the body is in w, ready to be passed on.
+// appendAvailable appends the bytes of the body that are in w, ready to be passed on.
 func (b *body) appendAvailable(dst []byte, w *window) ([]byte, error) {
 	for !b.ended && !w.empty() {
 		before := len(w.unread())
@@ -119,5 +119,5 @@ func (b *body) appendAvailable(dst []byte, w *window) ([]byte, error) {
 	return dst, nil
 }
 
-// ended tells a stream that ended without an error.
+// ended reports whether a read failed since the peer has ended its side.
 func ended(err error) bool { return errors.Is(err, io.EOF) }

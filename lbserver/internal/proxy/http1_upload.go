@@ -20,38 +20,31 @@ const (
 	uploadStopped       // the exchange needs no more of the body
 )
 
-// upload is the rest of a request body on its way to the server, beside the response's way back. While it runs it owns the
-// client connection's input and reading side, the server connection's writing side, and the exchange's requestBody.
+// upload is the rest of a request body on its way to the server, while the response is on its way back. As long as it runs it
+// owns the session's input, the reading side of the client's connection, the writing side of the server's, and the
+// exchange's requestBody.
 type upload struct {
-	wait     func() // returns when the upload has ended; nil where there is none
+	task     *companion // nil if there is none
 	state    atomic.Int32
 	stop     atomic.Bool
-	letAt    atomic.Int64 // Unix nanoseconds; when the client was let send, or did; 0 while it waits for 100
+	letAt    atomic.Int64 // Unix nanoseconds; when the client was allowed to send, or did; 0 while it waits for 100
 	endedAt  atomic.Int64 // Unix nanoseconds
 	received int64        // for the exchange, after wait
 	err      error        // of uploadClientInvalid, for the exchange after it has seen that state
 }
 
-func (u *upload) started() bool { return u.wait != nil }
+func (u *upload) started() bool { return u.task != nil }
 
-func (u *upload) reset() {
-	u.wait, u.received, u.err = nil, 0, nil
-	u.state.Store(uploadNone)
-	u.stop.Store(false)
-	u.letAt.Store(0)
-	u.endedAt.Store(0)
-}
-
-// let notes that the client need not wait for 100, or no longer.
+// let notes that the client need not wait for 100, or not any longer.
 func (u *upload) let(now time.Time) { u.letAt.CompareAndSwap(0, now.UnixNano()) }
 
-// letBefore tells that the client was let send before the moment.
+// letBefore reports whether the client was allowed to send before the moment.
 func (u *upload) letBefore(moment time.Time) bool {
 	at := u.letAt.Load()
 	return at != 0 && at <= moment.UnixNano()
 }
 
-// endedBefore tells that there is no upload that the client could go on with, and that none has ended after the moment.
+// endedBefore reports whether there is no upload that the client could go on with, and none that ended after the moment.
 func (u *upload) endedBefore(moment time.Time) bool {
 	if !u.started() || u.letAt.Load() == 0 {
 		return true
@@ -60,41 +53,42 @@ func (u *upload) endedBefore(moment time.Time) bool {
 	return at != 0 && at <= moment.UnixNano()
 }
 
-// keepHead gives the client connection's input a buffer of at least that size, and keeps the one in which the head lies, so
-// that the head stays readable while more is read.
+// keepHead gives the session's input another buffer, of at least that size, and keeps the one in which the head lies, so that
+// the head stays readable while more is read.
 func (x *exchange) keepHead(size int) {
 	if x.headBuffer != nil {
 		return
 	}
-	next := x.proxy.buffers.get(max(size, len(x.c.input.unread())))
-	n := copy(next, x.c.input.unread())
-	x.headBuffer = x.c.input.bytes
-	x.c.input = window{bytes: next, end: n}
+	in := &x.session.input
+	next := x.proxy.buffers.get(max(size, len(in.unread())))
+	n := copy(next, in.unread())
+	x.headBuffer = in.bytes
+	*in = window{bytes: next, end: n}
 }
 
 // startUpload lets the rest of the body flow.
 func (x *exchange) startUpload() {
 	x.keepHead(smallBuffer) // a client that sends little at a time holds no more
 	if !x.request.ExpectContinue || x.received > int64(len(x.head)) {
-		x.upload.let(x.now())
+		x.upload.let(x.engine.Now())
 	}
 	x.upload.state.Store(uploadRunning)
-	x.upload.wait = x.alongside(x.uploadBody)
+	x.upload.task = x.accompany(x.uploadBody)
 }
 
-// uploadBody runs beside the exchange.
+// uploadBody runs at the same time as the rest of the exchange.
 func (x *exchange) uploadBody() {
 	state := x.copyRequestBody()
-	x.upload.endedAt.Store(x.now().UnixNano())
+	x.upload.endedAt.Store(x.engine.Now().UnixNano())
 	x.upload.state.Store(state)
 	if state == uploadClientGone || state == uploadClientSlow || state == uploadClientInvalid {
-		// The server can't get the rest: its connection is worth nothing, and closing it wakes the exchange.
-		_ = x.server.Close()
+		// The server can't get the rest: its connection is of no use, and closing it wakes the exchange.
+		_ = x.attempt.Backend.Close()
 	}
 }
 
 func (x *exchange) copyRequestBody() int32 {
-	in := &x.c.input
+	in, server := &x.session.input, x.attempt.Backend
 	for {
 		before := len(in.unread())
 		piece, err := x.requestBody.next(in)
@@ -107,8 +101,8 @@ func (x *exchange) copyRequestBody() int32 {
 			x.upload.state.Store(uploadLast)
 		}
 		if len(piece) > 0 {
-			x.server.WriteWithin(x.proxy.responseTimeout, x.now())
-			if _, err := x.server.Write(piece); err != nil {
+			server.WriteWithin(x.proxy.responseTimeout)
+			if _, err := server.Write(piece); err != nil {
 				return uploadServerGone
 			}
 		}
@@ -126,22 +120,22 @@ func (x *exchange) copyRequestBody() int32 {
 
 func (x *exchange) readRequestBody(in *window) int32 {
 	in.compact()
-	x.c.stream.ReadWithin(x.settings.idleTimeout, x.now())
-	// Whoever sets stop interrupts reading after it: either the flag is seen here, or the deadline set above is overruled.
+	x.conn.ReadWithin(x.settings.idleTimeout)
+	// joinUpload sets stop, then interrupts reading: either the flag is seen here, or the deadline set above is overruled.
 	if x.upload.stop.Load() {
 		return uploadStopped
 	}
-	err := in.fill(x.c.stream)
+	err := in.fill(x.conn)
 	switch {
 	case err == nil:
-		x.upload.let(x.now())
+		x.upload.let(x.engine.Now())
 		if in.full() && len(in.bytes) < largeBuffer {
 			in.resize(&x.proxy.buffers, largeBuffer)
 		}
 		return uploadRunning
 	case x.upload.stop.Load():
 		return uploadStopped
-	case errors.Is(err, os.ErrDeadlineExceeded) && !x.upload.letBefore(x.now().Add(-x.settings.idleTimeout)):
+	case errors.Is(err, os.ErrDeadlineExceeded) && !x.upload.letBefore(x.engine.Now().Add(-x.settings.idleTimeout)):
 		return uploadRunning // the server's time runs, or the client's has begun since
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return uploadClientSlow
@@ -150,8 +144,8 @@ func (x *exchange) readRequestBody(in *window) int32 {
 	}
 }
 
-// bodySent tells that the whole request body has been read from the client, and sent to the server but for what is being
-// written now.
+// bodySent reports whether the whole request body has been read from the client, and sent to the server except for what is
+// being written now.
 func (x *exchange) bodySent() bool {
 	if !x.upload.started() {
 		return x.requestBody.ended
@@ -160,8 +154,8 @@ func (x *exchange) bodySent() bool {
 	return state == uploadLast || state == uploadDone
 }
 
-// joinUpload ends the upload, if there is one; bodySent tells afterwards how far it came. The client's input is the exchange's
-// own again.
+// joinUpload ends the upload, if there is one; bodySent reports afterwards whether it was complete. The session's input is the
+// exchange's own again.
 func (x *exchange) joinUpload() {
 	if !x.upload.started() {
 		return
@@ -169,15 +163,15 @@ func (x *exchange) joinUpload() {
 	switch x.upload.state.Load() {
 	case uploadRunning:
 		x.upload.stop.Store(true)
-		x.c.stream.InterruptRead()
-		if x.server != nil {
-			_ = x.server.Close() // ends a write that the server does not take
+		x.conn.InterruptRead()
+		if x.attempt.Backend != nil {
+			_ = x.attempt.Backend.Close() // ends a write that the server does not read
 		}
-		x.upload.wait()
+		x.upload.task.Wait()
 	case uploadLast:
 		x.awaitLastPiece()
 	default:
-		x.upload.wait()
+		x.upload.task.Wait()
 	}
 	x.received += x.upload.received
 	x.upload.received = 0
@@ -186,14 +180,11 @@ func (x *exchange) joinUpload() {
 // awaitLastPiece gives a server that has answered a while to take the last piece of the request body. The client, whose
 // next request waits meanwhile, has done all that it had to.
 func (x *exchange) awaitLastPiece() {
-	if x.server == nil {
-		x.upload.wait()
+	if server := x.attempt.Backend; server != nil && !x.upload.task.WaitFor(lastPieceTimeout) {
+		_ = server.Close() // ends the write
+		x.upload.task.Wait()
+		x.upload.state.Store(uploadServerGone)
 		return
 	}
-	server := x.server
-	giveUp := time.AfterFunc(lastPieceTimeout, func() { x.touch(func() { _ = server.Close() }) }) // ends the write
-	x.upload.wait()
-	if !giveUp.Stop() {
-		x.upload.state.Store(uploadServerGone) // or will be gone at any moment
-	}
+	x.upload.task.Wait()
 }

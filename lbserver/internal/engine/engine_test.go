@@ -1,0 +1,501 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second // for what should take milliseconds
+
+// bed is engines with one open port, whose connections are served by a function.
+type bed struct {
+	*testing.T
+	engines *engine.Engines
+	address string
+	served  atomic.Int64 // sessions that have ended
+	serve   func(e engine.Engine, client engine.Conn) (idle time.Duration)
+}
+
+// onEachKind runs a test with each kind of engine.
+func onEachKind(t *testing.T, test func(*testing.T, engine.Kind)) {
+	t.Helper()
+	for name, kind := range map[string]engine.Kind{"loops": engine.Loops, "goroutines": engine.Goroutines} {
+		t.Run(name, func(t *testing.T) { test(t, kind) })
+	}
+}
+
+func newEngines(t *testing.T) *engine.Engines {
+	t.Helper()
+	engines := engine.New(engine.Config{
+		Panicked: func(cause any, stack []byte) { t.Errorf("a panic: %v\n%s", cause, stack) },
+		Failed:   func(port netip.AddrPort, err error) { t.Errorf("port %s: %v", port, err) },
+	})
+	t.Cleanup(func() { engines.GiveUpDialing(); engines.Stop() })
+	return engines
+}
+
+// newBed serves each connection with serve, until that returns 0. Without loops it accepts connections as other systems do.
+func newBed(t *testing.T, kind engine.Kind, loops bool, serve func(engine.Engine, engine.Conn) time.Duration) *bed {
+	t.Helper()
+	b := &bed{T: t, engines: newEngines(t), serve: serve}
+	if loops {
+		if err := b.engines.Begin(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The kernel's choice of a port is not told, so it is asked for one first.
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.address = probe.Addr().String()
+	probe.Close()
+	port, err := b.engines.Listen(t.Context(), netip.MustParseAddrPort(b.address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open atomic.Int64
+	port.Serve(func(accepted engine.Accepted) {
+		open.Add(1)
+		accepted.Carry(kind, func(e engine.Engine, client engine.Conn) (engine.Handler, time.Duration) {
+			return &session{b, e, client, &open}, patience
+		})
+	})
+	t.Cleanup(func() {
+		if err := port.Close(); err != nil {
+			t.Error(err)
+		}
+		b.eventually("all sessions end", func() bool { return open.Load() == 0 })
+	})
+	return b
+}
+
+// session is the handler of one connection of a bed.
+type session struct {
+	bed    *bed
+	engine engine.Engine
+	client engine.Conn
+	open   *atomic.Int64
+}
+
+func (s *session) Serve() time.Duration { return s.bed.serve(s.engine, s.client) }
+
+func (s *session) End() { s.bed.served.Add(1); s.open.Add(-1) }
+
+func (b *bed) eventually(what string, holds func() bool) {
+	b.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.Fatalf("%s does not come true", what)
+		}
+	}
+}
+
+func (b *bed) dial() *net.TCPConn {
+	b.Helper()
+	opened, err := net.Dial("tcp", b.address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { opened.Close() })
+	opened.SetDeadline(time.Now().Add(patience))
+	return opened.(*net.TCPConn)
+}
+
+// echo sends what comes back, and rests in between.
+func echo(_ engine.Engine, client engine.Conn) time.Duration {
+	client.ReadWithin(patience)
+	client.WriteWithin(patience)
+	buf := make([]byte, 1<<10)
+	n, err := client.Read(buf)
+	if err != nil {
+		return 0
+	}
+	if _, err := client.Send(buf[:n]); err != nil {
+		return 0
+	}
+	return patience
+}
+
+func TestEveryPortServesEveryKindOfEngine(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		for name, loops := range map[string]bool{"accepted by a loop": true, "accepted by a goroutine": false} {
+			t.Run(name, func(t *testing.T) {
+				b := newBed(t, kind, loops, echo)
+				for range 20 {
+					c := b.dial()
+					for _, said := range []string{"one", "two"} {
+						io.WriteString(c, said)
+						got := make([]byte, len(said))
+						if _, err := io.ReadFull(c, got); string(got) != said {
+							t.Fatalf("%q came back, %v; want %q", got, err, said)
+						}
+					}
+					c.CloseWrite()
+					if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+						t.Fatalf("at the end %q, %v", rest, err)
+					}
+				}
+				b.eventually("20 sessions have ended", func() bool { return b.served.Load() == 20 })
+			})
+		}
+	})
+}
+
+func TestAddressesOfBothEnds(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		addresses := make(chan [2]netip.AddrPort, 1)
+		b := newBed(t, kind, true, func(_ engine.Engine, client engine.Conn) time.Duration {
+			addresses <- [2]netip.AddrPort{client.RemoteAddr(), client.LocalAddr()}
+			return 0
+		})
+		c := b.dial()
+		io.WriteString(c, "a")
+		got := <-addresses
+		if got[0].String() != c.LocalAddr().String() || got[1].String() != b.address {
+			t.Errorf("from %s to %s; want %s and %s", got[0], got[1], c.LocalAddr(), b.address)
+		}
+	})
+}
+
+func TestPostedTasksKeepOutOfALockedSpan(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		b := newBed(t, kind, true, func(e engine.Engine, client engine.Conn) time.Duration {
+			var inside, overlaps, ran atomic.Int64
+			posting := make(chan struct{})
+			go func() {
+				defer close(posting)
+				for range 1000 {
+					e.Post(func() {
+						overlaps.Add(inside.Load())
+						ran.Add(1)
+					})
+				}
+			}()
+			client.ReadWithin(time.Millisecond)
+			for ran.Load() < 1000 {
+				e.Lock()
+				inside.Store(1)
+				runtime.Gosched()
+				inside.Store(0)
+				e.Unlock()
+				_, _ = client.Read(make([]byte, 1)) // lets a loop go on
+			}
+			<-posting
+			if overlaps.Load() > 0 {
+				t.Errorf("%d posted tasks ran while the engine was locked", overlaps.Load())
+			}
+			return 0
+		})
+		c := b.dial()
+		io.WriteString(c, "a")
+		io.Copy(io.Discard, c)
+	})
+}
+
+func TestSpawnedTasksEnd(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		b := newBed(t, kind, true, func(e engine.Engine, client engine.Conn) time.Duration {
+			client.ReadWithin(patience)
+			client.Read(make([]byte, 1))
+			read := e.Spawn(func() { client.Read(make([]byte, 1)) })
+			if read.WaitFor(50 * time.Millisecond) {
+				t.Error("a task that waits has ended")
+			}
+			client.InterruptRead()
+			if !read.WaitFor(patience) {
+				t.Error("an interrupted task has not ended")
+			}
+			read.Wait()
+			return 0
+		})
+		c := b.dial()
+		io.WriteString(c, "a")
+		io.Copy(io.Discard, c)
+	})
+}
+
+func TestLingerDeliversTheLastWords(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		b := newBed(t, kind, true, func(_ engine.Engine, client engine.Conn) time.Duration {
+			client.ReadWithin(patience)
+			client.WriteWithin(patience)
+			client.Read(make([]byte, 10))
+			client.InterruptRead() // lingering reads on even so
+			client.Write([]byte("enough"))
+			client.Linger(make([]byte, 1<<10))
+			return 0
+		})
+		c := b.dial()
+		c.Write(bytes.Repeat([]byte("more "), 100_000))
+		if got, err := io.ReadAll(c); string(got) != "enough" || err != nil {
+			t.Errorf("the client got %q, %v", got, err)
+		}
+	})
+}
+
+// server takes connections, tells of each, and reads them to their end.
+type server struct {
+	pool   *engine.Pool
+	opened chan net.Conn
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{engine.NewPool(netip.MustParseAddrPort(listener.Addr().String())), make(chan net.Conn, 1000)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			accepted, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.opened <- accepted
+		}
+	}()
+	t.Cleanup(func() {
+		listener.Close()
+		<-ended
+		for len(s.opened) > 0 {
+			(<-s.opened).Close()
+		}
+	})
+	return s
+}
+
+// closedSoon reports whether the other side closes a connection within a second.
+func closedSoon(connection net.Conn) bool {
+	connection.SetReadDeadline(time.Now().Add(time.Second))
+	_, err := connection.Read(make([]byte, 1))
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// driver runs functions of a test as a session does, one at a time, with the engine free in between.
+type driver struct {
+	*server
+	t      *testing.T
+	client net.Conn
+	tasks  chan func(engine.Engine)
+	done   chan struct{}
+}
+
+func newDriver(t *testing.T, kind engine.Kind) *driver {
+	t.Helper()
+	d := &driver{server: newServer(t), t: t, tasks: make(chan func(engine.Engine), 1), done: make(chan struct{}, 1)}
+	b := newBed(t, kind, true, func(e engine.Engine, client engine.Conn) time.Duration {
+		client.ReadWithin(patience)
+		if _, err := client.Read(make([]byte, 1)); err != nil {
+			return 0
+		}
+		defer func() { d.done <- struct{}{} }()
+		(<-d.tasks)(e)
+		return patience
+	})
+	d.client = b.dial()
+	t.Cleanup(func() { d.client.Close(); d.pool.Close() })
+	return d
+}
+
+func (d *driver) run(task func(e engine.Engine)) {
+	d.t.Helper()
+	d.tasks <- task
+	io.WriteString(d.client, "a")
+	select {
+	case <-d.done:
+	case <-time.After(patience):
+		d.t.Fatal("a task does not end")
+	}
+}
+
+// dial opens a connection, or takes an idle one.
+func (d *driver) dial(freshness engine.Freshness) (backend engine.Backend) {
+	d.t.Helper()
+	var err error
+	d.run(func(e engine.Engine) { backend, err = e.Dial(d.pool, freshness, patience) })
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return backend
+}
+
+func (d *driver) release(backend engine.Backend) {
+	d.t.Helper()
+	d.run(func(engine.Engine) { backend.Release() })
+}
+
+func (d *driver) close(backend engine.Backend) {
+	d.t.Helper()
+	d.run(func(engine.Engine) { _ = backend.Close() })
+}
+
+func TestTheConnectionReleasedLastComesFirst(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		first, second := d.dial(engine.FreshKept), d.dial(engine.FreshKept)
+		if first.Reused() || second.Reused() {
+			t.Error("a new connection counts as reused")
+		}
+		d.release(first)
+		d.release(second)
+		for i, want := range []engine.Backend{second, first} {
+			if got := d.dial(engine.FreshChecked); got != want || !got.Reused() {
+				t.Errorf("connection %d is %p, reused %t; want %p, reused", i, got, got.Reused(), want)
+			}
+		}
+		third := d.dial(engine.FreshKept)
+		if third.Reused() {
+			t.Error("an empty pool gave a reused connection")
+		}
+		d.release(third)
+		fourth := d.dial(engine.FreshNew)
+		if fourth.Reused() {
+			t.Error("a new connection was wanted")
+		}
+		for _, each := range []engine.Backend{first, second, fourth} {
+			d.close(each)
+		}
+	})
+}
+
+func TestClosingIdleConnectionsLeavesThePoolUsable(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		d.release(d.dial(engine.FreshKept))
+		other := <-d.opened
+		defer other.Close()
+		d.pool.CloseIdle()
+		if !closedSoon(other) {
+			t.Error("an idle connection is open")
+		}
+		second := d.dial(engine.FreshKept)
+		d.release(second)
+		if third := d.dial(engine.FreshKept); third != second {
+			t.Error("the pool kept nothing afterwards")
+		}
+		d.release(second)
+	})
+}
+
+func TestAClosedPoolKeepsNothing(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		first := d.dial(engine.FreshKept)
+		other := <-d.opened
+		defer other.Close()
+		d.pool.Close()
+		d.run(func(engine.Engine) {}) // the loop hears of it
+		d.release(first)
+		if !closedSoon(other) {
+			t.Error("a closed pool kept a connection")
+		}
+		late := d.dial(engine.FreshKept)
+		if late.Reused() {
+			t.Error("a closed pool gave a kept connection")
+		}
+		d.release(late)
+	})
+}
+
+func TestConnectionsThatTheServerClosedOrBrokeAreNotUsed(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		for name, spoil := range map[string]func(net.Conn){
+			"closed": func(c net.Conn) { c.Close() },
+			"loud":   func(c net.Conn) { io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\n\r\n") },
+		} {
+			t.Run(name, func(t *testing.T) {
+				d := newDriver(t, kind)
+				d.release(d.dial(engine.FreshKept))
+				other := <-d.opened
+				defer other.Close()
+				spoil(other)
+				time.Sleep(20 * time.Millisecond) // the byte, or the end, is on its way through loopback
+				got := d.dial(engine.FreshChecked)
+				if got.Reused() {
+					t.Error("a connection of no use was given out")
+				}
+				d.close(got)
+			})
+		}
+	})
+}
+
+func TestMoreIdleConnectionsThanThePoolHoldsAreClosed(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		const held = 512
+		var all []engine.Backend
+		for range held + 1 {
+			all = append(all, d.dial(engine.FreshNew))
+		}
+		for _, each := range all {
+			d.release(each)
+		}
+		for i := range held + 1 {
+			other := <-d.opened
+			defer other.Close()
+			if i == held && !closedSoon(other) {
+				t.Error("a full pool kept one connection more")
+			}
+		}
+	})
+}
+
+func TestTakingAnIdleConnectionAllocatesNothing(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		d.release(d.dial(engine.FreshKept))
+		var allocations float64
+		d.run(func(e engine.Engine) {
+			allocations = testing.AllocsPerRun(100, func() {
+				backend, err := e.Dial(d.pool, engine.FreshChecked, patience)
+				if err != nil || !backend.Reused() {
+					t.Fatal("the idle connection was not taken", err)
+				}
+				backend.ReadWithin(time.Minute)
+				backend.Release()
+			})
+		})
+		if allocations != 0 {
+			t.Errorf("%v allocations, want none", allocations)
+		}
+	})
+}
+
+func TestNothingIsDialedAfterGivingUp(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		s := newServer(t)
+		failed := make(chan error, 1)
+		all := make(chan *engine.Engines, 1)
+		b := newBed(t, kind, true, func(e engine.Engine, _ engine.Conn) time.Duration {
+			(<-all).GiveUpDialing()
+			_, err := e.Dial(s.pool, engine.FreshKept, patience)
+			failed <- err
+			return 0
+		})
+		all <- b.engines
+		io.WriteString(b.dial(), "a")
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

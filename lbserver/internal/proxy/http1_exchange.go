@@ -1,0 +1,369 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/forward"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+)
+
+// Timeouts of HTTP/1. The idle timeout, which also bounds each read and write of a body on the client's side, is the
+// listener's.
+const (
+	// defaultHeadTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s).
+	defaultHeadTimeout = 10 * time.Second
+	// defaultResponseTimeout bounds the wait for a response head, and for each further read and write on the server's side:
+	// nginx's default (proxy_read_timeout), and the idle timeout that listeners start with.
+	defaultResponseTimeout = 60 * time.Second
+	// lastPieceTimeout is what a server that has answered has left to take the last piece of a request body, 64 KiB at most.
+	lastPieceTimeout = time.Second
+)
+
+// exchange is one request and its response. It is straight-line code over a session and a connection to a server, holds all
+// buffers that a request needs, and is used again for another request, of any session.
+type exchange struct {
+	exchangeState
+	attempt forward.Attempt
+	upload  upload
+	request http1.Request
+
+	// Memory that is used again:
+	forwarded []byte // field lines that tell the server of the client's connection
+	scratch   persistence.Scratch
+	response  http1.Response
+	entry     Entry
+}
+
+// exchangeState is what of an exchange is zero at the beginning of each request.
+type exchangeState struct {
+	proxy    *Proxy
+	session  *http1Session
+	conn     engine.Conn // the session's
+	engine   engine.Engine
+	settings *settings
+
+	// head is the request's head as received. It lies in the session's input until that is needed for the body; then
+	// headBuffer is what it lies in.
+	head       []byte
+	headBuffer []byte
+	// out is the request as sent to the server (the head, and those bytes of the body that came with it), then likewise the
+	// response; nil for a request without a body that has been sent, which can be made again.
+	out         []byte
+	requestBody body
+	companion   *companion // the last task that ran at the same time as the exchange; nil for none
+
+	writeBroken bool // the server did not take the whole request
+	continued   bool // the server has sent 100
+	early       bool // the server answered before it was sent the whole request
+
+	input        window // from the server
+	responseBody body
+
+	begun     time.Time // when the head was complete; until then, when its first byte came
+	requestID uint64    // 0 for none yet
+	status    int       // sent to the client; 0 for none yet
+	received  int64
+	sent      int64
+	// failure says in words what went wrong, failureStatus which status to answer with; 0 if nobody is left to answer.
+	failure       string
+	failureStatus int
+	complete      bool // the client got a whole response
+	linger        bool // the client may still be sending
+}
+
+// exchanges is a free list of exchanges.
+type exchanges struct{ pool sync.Pool }
+
+func (e *exchanges) get() *exchange {
+	if x, ok := e.pool.Get().(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+func (e *exchanges) put(x *exchange) { e.pool.Put(x) }
+
+// begin prepares an exchange that was reset.
+func (x *exchange) begin(p *Proxy, s *http1Session) {
+	x.proxy, x.session, x.conn, x.engine = p, s, s.conn, s.engine
+	x.settings = s.listener.settings.Load()
+	x.request.Reset()
+	x.attempt.Begin(s.engine)
+	x.begun = x.engine.Now()
+}
+
+// run carries the request of which the first bytes are there, and reports whether another may follow.
+func (x *exchange) run() (keep bool) {
+	keep = x.carry()
+	x.finish(x.session.listener.Counters)
+	if in := &x.session.input; !keep && x.linger {
+		if in.bytes == nil {
+			in.bytes = x.proxy.buffers.get(smallBuffer)
+		}
+		x.conn.Linger(in.bytes)
+	}
+	return keep
+}
+
+// carry reads the request, has it answered and lets go of the server, whose connection may have been kept.
+func (x *exchange) carry() (keep bool) {
+	counters := x.session.listener.Counters
+	if !x.readHead() {
+		if x.status != 0 {
+			counters.Requests.Add(1)
+		}
+		return false
+	}
+	counters.Requests.Add(1)
+	counters.InFlight.Add(1)
+	defer counters.InFlight.Add(-1)
+	keep = x.forward()
+	x.joinUpload()
+	x.attempt.Drop()
+	return keep
+}
+
+// finish counts and logs the request.
+func (x *exchange) finish(counters *Counters) {
+	counters.BytesReceived.Add(uint64(x.received))
+	counters.BytesSent.Add(uint64(x.sent))
+	if x.status != 0 {
+		counters.countResponse(x.status)
+	}
+	if !x.complete && x.head != nil {
+		counters.Aborted.Add(1)
+	}
+	if x.attempt.Retries > 0 {
+		counters.Retries.Add(uint64(x.attempt.Retries))
+	}
+	if x.proxy.accessLog != nil {
+		x.logAccess()
+	}
+}
+
+func (x *exchange) logAccess() {
+	x.entry = Entry{
+		Time: x.begun, Duration: x.engine.Now().Sub(x.begun), Shard: x.engine.Shard(), RequestID: x.id(),
+		ListenerID: x.session.listener.ID, Client: x.session.client,
+		Status: x.status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.attempt.Retries, Failure: x.failure,
+	}
+	if x.head != nil {
+		x.entry.Method = x.request.MethodText(x.head)
+		x.entry.Target = x.request.Target(x.head)
+		x.entry.Host = x.request.Host(x.head)
+		x.entry.UserAgent = x.request.Field(x.head, "user-agent")
+		x.entry.Version10 = x.request.Version10
+	}
+	if x.attempt.Eligible != nil {
+		x.entry.BackendServiceID = x.attempt.Eligible.Object.ID
+	}
+	if endpoint := x.attempt.Endpoint; endpoint != nil {
+		x.entry.ServerID, x.entry.ServerAddress = endpoint.ID, endpoint.Address
+	}
+	x.proxy.accessLog.Log(&x.entry)
+	x.entry = Entry{} // it refers to buffers
+}
+
+// reset gives back what the exchange holds, and forgets the request.
+func (x *exchange) reset() {
+	pool := &x.proxy.buffers
+	if x.headBuffer != nil {
+		pool.put(x.headBuffer)
+	}
+	x.releaseOut()
+	x.input.release(pool)
+	if x.upload.started() {
+		x.upload = upload{}
+	}
+	x.exchangeState = exchangeState{}
+	x.attempt.Begin(nil) // an exchange that waits for its next request keeps no configuration alive
+}
+
+// id names the request in error pages and logs, by 16 hexadecimal digits. It is made when it is first needed, which it is
+// for few requests.
+func (x *exchange) id() uint64 {
+	if x.requestID == 0 {
+		x.requestID = rand.Uint64() | 1<<63 //nolint:gosec // a name, not a secret
+	}
+	return x.requestID
+}
+
+// readHead reads the request head. If it can't, it has answered the client, or the client is gone.
+func (x *exchange) readHead() bool {
+	in := &x.session.input
+	for whole := true; ; whole = false {
+		n, err := x.request.Parse(in.unread())
+		if err != nil {
+			x.received = int64(len(in.unread()))
+			x.refuse(err)
+			return false
+		}
+		if n > 0 {
+			if !whole {
+				x.begun = x.engine.Now()
+			}
+			x.head = in.unread()[:n]
+			x.received = int64(n)
+			in.use(n)
+			x.requestBody = newBody(x.request.Framing, x.request.ContentLength())
+			return true
+		}
+		if in.full() {
+			x.growInput(in)
+		}
+		x.conn.ReadWithin(max(x.proxy.headTimeout-x.engine.Now().Sub(x.begun), time.Millisecond))
+		if err := in.fill(x.conn); err != nil {
+			x.received = int64(len(in.unread()))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				x.answer(408, fmt.Sprintf("the request head did not arrive within %s", x.proxy.headTimeout), false)
+				return false
+			}
+			x.failure = "the client closed the connection before the end of its request head"
+			return false
+		}
+	}
+}
+
+// growInput makes room behind the unread bytes of a head.
+func (x *exchange) growInput(in *window) {
+	if in.start > 0 {
+		in.compact()
+		return
+	}
+	in.resize(&x.proxy.buffers, largeBuffer)
+}
+
+// refuse answers a request that breaks a rule of HTTP.
+func (x *exchange) refuse(err error) {
+	reason := err.Error()
+	if broken, ok := errors.AsType[*http1.Error](err); ok {
+		reason = broken.Reason
+	}
+	x.answer(statusOf(err), reason, false)
+}
+
+// statusOf is the status of the answer to a request that breaks a rule of HTTP.
+func statusOf(err error) int {
+	if broken, ok := errors.AsType[*http1.Error](err); ok {
+		return broken.Status
+	}
+	return 400
+}
+
+// forward gives the request to a server and the response to the client, and reports whether the client's connection may
+// carry another request.
+func (x *exchange) forward() (keep bool) {
+	if x.request.ForwardsExhausted() {
+		return x.answerExhausted()
+	}
+	x.attempt.SetService(x.settings.service, x.session.client.Addr())
+	if !x.attempt.HasServers() {
+		return x.answer(503, "no server is available", true)
+	}
+	x.readCookie()
+	if err := x.render(); err != nil {
+		x.refuse(err)
+		return false
+	}
+	x.attempt.Repeatable = x.requestBody.ended && x.request.Method.Idempotent() // RFC 9110, 9.2.2
+	for {
+		if err := x.attempt.Reach(); err != nil {
+			x.failUnreached(err)
+			return x.answerFailed()
+		}
+		switch x.converse() {
+		case conversationAnswered:
+			return x.deliver()
+		case conversationStale:
+			x.attempt.Resend()
+		default:
+			return x.answerFailed()
+		}
+	}
+}
+
+// readCookie makes the attempt prefer the server that the client's cookie names.
+func (x *exchange) readCookie() {
+	if name := x.attempt.CookieName(); name != "" {
+		value, given := x.request.Cookie(x.head, name)
+		x.attempt.ReadCookie(&x.scratch, value, given, x.begun)
+	}
+}
+
+// failUnreached says why there is no answer from a server.
+func (x *exchange) failUnreached(err error) {
+	x.failureStatus, x.failure = 502, err.Error()
+	if errors.Is(err, forward.ErrTimeout) {
+		x.failureStatus = 504
+	}
+}
+
+// render makes the request as the server gets it, with those bytes of its body that are there.
+func (x *exchange) render() error {
+	eligible := x.attempt.Eligible
+	x.forwarded = x.session.appendForwarded(x.forwarded[:0], eligible.Config)
+	rewrite := http1.RequestRewrite{
+		CookieName:    eligible.CookieName,
+		ClientAddress: x.session.client.Addr(),
+		Forwarded:     x.forwarded,
+		ForwardedHost: eligible.Object.ForwardedHost,
+	}
+	if x.request.Host(x.head) == nil {
+		rewrite.DefaultHost = x.session.localAddress()
+	}
+	x.out = x.request.AppendTo(x.emptyOut(), x.head, &rewrite)
+	var err error
+	before := x.out
+	x.out, err = x.requestBody.appendAvailable(x.out, &x.session.input)
+	x.received += int64(len(x.out) - len(before))
+	return err
+}
+
+// emptyOut is out for something new.
+func (x *exchange) emptyOut() []byte {
+	if x.out == nil {
+		x.out = x.proxy.buffers.get(mediumBuffer)
+	}
+	return x.out[:0]
+}
+
+func (x *exchange) releaseOut() {
+	if x.out != nil {
+		x.proxy.buffers.put(x.out)
+		x.out = nil
+	}
+}
+
+// draining reports whether the client's connection is to be closed after this response.
+func (x *exchange) draining() bool { return x.session.listener.draining.Load() }
+
+// writeClient writes bytes to the client. If that fails, the client is gone.
+func (x *exchange) writeClient(p []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	x.conn.WriteWithin(x.settings.idleTimeout)
+	return x.wrote(x.conn.Write(p))
+}
+
+// sendClient is writeClient for the last bytes before the connection is left to the next request.
+func (x *exchange) sendClient(p []byte) bool {
+	x.conn.WriteWithin(x.settings.idleTimeout)
+	return x.wrote(x.conn.Send(p))
+}
+
+func (x *exchange) wrote(n int, err error) bool {
+	x.sent += int64(n)
+	if err != nil {
+		x.failure = "the client went away or stopped reading before the end of the response"
+		x.breakOff()
+	}
+	return err == nil
+}
