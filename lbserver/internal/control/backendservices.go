@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 func backendServices() *resource {
@@ -31,6 +32,9 @@ func listBackendServices(c *call) (any, error) {
 		"loadBalancerId": func(b *lbapi.BackendService) string { return b.LoadBalancerID },
 		"protocol":       func(b *lbapi.BackendService) string { return string(b.Protocol) },
 	}, func(b *lbapi.BackendService) string { return b.CreatedTime })
+	for i := range items {
+		items[i] = shownBackendService(&items[i])
+	}
 	return lbapi.BackendServiceList{BackendServices: items, TotalCount: total}, err
 }
 
@@ -39,7 +43,16 @@ func readBackendService(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lbapi.BackendServiceResult{BackendService: *object}, nil
+	return lbapi.BackendServiceResult{BackendService: shownBackendService(object)}, nil
+}
+
+// shownBackendService is a backend service as answers show it: a check that is off has no fields.
+func shownBackendService(object *lbapi.BackendService) lbapi.BackendService {
+	shown := *object
+	if !shown.HealthCheck.Enabled() {
+		shown.HealthCheck = lbapi.HealthCheck{}
+	}
+	return shown
 }
 
 func createBackendService(c *call, change *change) (any, error) {
@@ -51,14 +64,10 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.BackendService{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID, Protocol: *body.Protocol, Port: *body.Port,
-		Scheduler:          lbapi.Schedulers()[0].Wire,
-		ServerGroupIDs:     []string{},
-		PersistenceTimeout: int(lbapi.PersistenceTimeout.Default),
-		HealthCheck:        body.HealthCheck.Apply(lbapi.HealthCheck{}),
-		CreatedTime:        timestamp(c.started),
-	}
+	object := lbapi.DefaultBackendService()
+	object.Name, object.LoadBalancerID, object.Protocol, object.Port = *body.Name, *body.LoadBalancerID, *body.Protocol, *body.Port
+	object.HealthCheck = body.HealthCheck.Apply(lbapi.HealthCheck{})
+	object.CreatedTime = timestamp(c.started)
 	assign(&object.Scheduler, body.Scheduler)
 	assign(&object.ServerGroupIDs, body.ServerGroupIDs)
 	assign(&object.SessionPersistence, body.SessionPersistence)
@@ -80,7 +89,7 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := change.judgeBackendService(object); err != nil {
+	if err := change.judgeBackendService(&object); err != nil {
 		return nil, err
 	}
 	used := len(backendServicesOn(change.base, loadBalancer.ID))
@@ -91,7 +100,7 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutBackendService(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.BackendServiceCreated{ID: object.ID}, nil
 }
 
@@ -124,24 +133,28 @@ func patchBackendService(c *call, change *change) (any, error) {
 	if err := change.judgeBackendService(&object); err != nil {
 		return nil, err
 	}
-	put(change.base.BackendServices, object.ID, &object, change.edit.PutBackendService)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
-// patchHealthCheck turns checking off or lays a spec over it, which turns it
-// on again. It returns what is wrong with the fields themselves.
+// patchHealthCheck turns checking off, turns it on again, or lays a spec over it, which turns it on too. It returns what is
+// wrong with the fields themselves.
 func patchHealthCheck(object *lbapi.BackendService, body *lbapi.PatchBackendService) []lbapi.Detail {
 	off := body.CloseHealthCheck != nil && *body.CloseHealthCheck
 	switch {
 	case off && body.HealthCheck != nil:
 		return []lbapi.Detail{detail("closeHealthCheck", "cannot be true together with a healthCheckSpec, which turns checking on")}
-	case off:
-		object.HealthCheck = lbapi.HealthCheck{}
 	case body.HealthCheck != nil:
 		object.HealthCheck = body.HealthCheck.Apply(object.HealthCheck)
 		return body.HealthCheck.Violations()
+	case body.CloseHealthCheck == nil:
+		return nil
+	case !off && object.HealthCheck.Protocol == "":
+		return []lbapi.Detail{detail("closeHealthCheck", "cannot be false: there is no health check to turn on again; give a healthCheckSpec")}
+	default:
+		object.HealthCheck.Off = off
+		return nil
 	}
-	return nil
 }
 
 func deleteBackendService(c *call, change *change) (any, error) {
@@ -153,7 +166,7 @@ func deleteBackendService(c *call, change *change) (any, error) {
 	if err := inUse("backendId", nameBackendService(object), users); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteBackendService(object.ID)
+	snapshot.Delete[lbapi.BackendService](change.edit, object.ID)
 	return nothing{}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 func TestNewStoreHasTheFirstLoadBalancer(t *testing.T) {
@@ -106,28 +107,57 @@ func TestHealthCheckGoesOffAndOn(t *testing.T) {
 	a := newAPI(t)
 	_, id, _ := a.fixture()
 	path := base + "backends/" + id
-	protocol := func() any {
+	check := func() map[string]any {
 		backend, _ := a.must("GET", path, "")["backend"].(map[string]any)
-		check, _ := backend["healthCheck"].(map[string]any)
-		return check["protocol"]
+		found, _ := backend["healthCheck"].(map[string]any)
+		return found
 	}
 	for _, step := range []struct {
 		body string
-		want any
+		want map[string]any
 	}{
-		{`{"closeHealthCheck":false}`, "Http"},
-		{`{"closeHealthCheck":true}`, ""},
-		{`{"closeHealthCheck":false}`, ""},
-		{`{"description":"no word of the check"}`, ""},
-		{`{"closeHealthCheck":false,"healthCheckSpec":{"protocol":"Tcp"}}`, "Tcp"},
-		{`{"closeHealthCheck":true}`, ""},
-		{`{"healthCheckSpec":{"protocol":"Http","httpCode":["200-299"]}}`, "Http"},
+		{`{"closeHealthCheck":false,"healthCheckSpec":{"protocol":"Http","httpPath":"/a"}}`, map[string]any{"protocol": "Http", "httpPath": "/a"}},
+		{`{"closeHealthCheck":false}`, map[string]any{"protocol": "Http", "httpPath": "/a"}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": "", "intervalSeconds": 0.0}},
+		{`{"description":"no word of the check"}`, map[string]any{"protocol": ""}},
+		{`{"closeHealthCheck":null}`, map[string]any{"protocol": ""}},
+		{`{"closeHealthCheck":false}`, map[string]any{"protocol": "Http", "httpPath": "/a", "intervalSeconds": 5.0}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": ""}},
+		{`{"healthCheckSpec":{"protocol":"Http","httpCode":["200-299"]}}`, map[string]any{"protocol": "Http", "httpPath": "/a", "httpCode": []any{"200-299"}}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": ""}},
+		{`{"healthCheckSpec":{"protocol":"Tcp"}}`, map[string]any{"protocol": "Tcp"}},
 	} {
 		a.must("PATCH", path, step.body)
-		if got := protocol(); got != step.want {
-			t.Errorf("after %s the check's protocol is %q, want %q", step.body, got, step.want)
+		got := check()
+		expectFields(t, got, step.want)
+		if _, shown := got["httpPath"]; shown != (step.want["protocol"] == "Http") {
+			t.Errorf("after %s the check is %v", step.body, got)
 		}
+		a.expectStored()
 	}
+}
+
+// A check that was turned off before the store kept it can't come back.
+func TestACheckThatIsNotThereIsNotTurnedOn(t *testing.T) {
+	a := newAPI(t)
+	_, id, _ := a.fixture()
+	object := *a.server.Snapshot().BackendServices[id]
+	object.HealthCheck = lbapi.HealthCheck{}
+	edit := a.server.Snapshot().Edit()
+	snapshot.Put(edit, &object)
+	_, records, err := edit.Done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.store.Commit(t.Context(), a.server.Snapshot().Revision, records, nil); err != nil {
+		t.Fatal(err)
+	}
+	path := base + "backends/" + id
+	a.call("PATCH", path, `{"closeHealthCheck":false}`).expect(t, lbapi.InvalidArgument, "closeHealthCheck", "there is no health check to turn on again")
+	a.must("PATCH", path, `{"closeHealthCheck":true}`)
+	a.call("PATCH", path, `{"closeHealthCheck":false}`).expect(t, lbapi.InvalidArgument, "closeHealthCheck", "there is no health check to turn on again")
+	a.must("PATCH", path, `{"healthCheckSpec":{"protocol":"Tcp"}}`)
+	a.must("PATCH", path, `{"closeHealthCheck":false}`)
 }
 
 func TestServersComeChangeAndGo(t *testing.T) {

@@ -60,14 +60,9 @@ func createListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.Listener{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID, Protocol: *body.Protocol, Port: *body.Port,
-		BackendServiceID: *body.BackendServiceID,
-		Action:           lbapi.ActionForward,
-		Status:           lbapi.On,
-		IdleTimeout:      int(lbapi.IdleTimeout(*body.Protocol).Default),
-		CreatedTime:      timestamp(c.started),
-	}
+	object := lbapi.DefaultListener(*body.Protocol)
+	object.Name, object.LoadBalancerID, object.Port = *body.Name, *body.LoadBalancerID, *body.Port
+	object.BackendServiceID, object.CreatedTime = *body.BackendServiceID, timestamp(c.started)
 	assign(&object.Action, body.Action)
 	assign(&object.IdleTimeout, body.IdleTimeout)
 	assign(&object.Description, body.Description)
@@ -81,10 +76,10 @@ func createListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := change.judgeListener(object); err != nil {
+	if err := change.judgeListener(&object); err != nil {
 		return nil, err
 	}
-	if err := change.portIsFree(object, loadBalancer); err != nil {
+	if err := change.portIsFree(&object, loadBalancer); err != nil {
 		return nil, err
 	}
 	used := len(listenersOn(change.base, loadBalancer.ID))
@@ -95,7 +90,7 @@ func createListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutListener(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.ListenerCreated{ID: object.ID}, nil
 }
 
@@ -120,7 +115,7 @@ func patchListener(c *call, change *change) (any, error) {
 	if err := change.judgeListener(&object); err != nil {
 		return nil, err
 	}
-	put(change.base.Listeners, object.ID, &object, change.edit.PutListener)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -129,7 +124,7 @@ func deleteListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.DeleteListener(object.ID)
+	snapshot.Delete[lbapi.Listener](change.edit, object.ID)
 	return nothing{}, nil
 }
 

@@ -48,7 +48,7 @@ func load(ctx context.Context, from store.Store, first First) (*snapshot.Snapsho
 		if err != nil {
 			return nil, err
 		}
-		edit.PutLoadBalancer(loadBalancer)
+		snapshot.Put(edit, loadBalancer)
 	}
 	if current.PersistenceKeys == nil {
 		keys, err := first.PersistenceKeys()
@@ -73,14 +73,10 @@ func (f First) loadBalancer() (*lbapi.LoadBalancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lbapi.LoadBalancer{
-		ID:          id,
-		Name:        lbapi.DefaultLoadBalancerName,
-		Type:        lbapi.LoadBalancerType,
-		Zones:       []string{},
-		PrivateIP:   lbapi.PrivateIP{Address: f.VIP.String()},
-		CreatedTime: timestamp(f.Now()),
-	}, nil
+	made := lbapi.DefaultLoadBalancer()
+	made.ID, made.Name, made.CreatedTime = id, lbapi.DefaultLoadBalancerName, timestamp(f.Now())
+	made.PrivateIP.Address = f.VIP.String()
+	return &made, nil
 }
 
 // read makes a snapshot of what the store holds now.

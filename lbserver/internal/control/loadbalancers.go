@@ -53,19 +53,16 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.LoadBalancer{
-		Type:        lbapi.LoadBalancerType,
-		Zones:       append([]string{}, body.Zones...),
-		PrivateIP:   lbapi.PrivateIP{Address: c.server.config.VIP.String()},
-		CreatedTime: timestamp(c.started),
-	}
+	object := lbapi.DefaultLoadBalancer()
+	object.Zones = append(object.Zones, body.Zones...)
+	object.PrivateIP.Address, object.CreatedTime = c.server.config.VIP.String(), timestamp(c.started)
 	assign(&object.Name, body.Name)
 	assign(&object.Type, body.Type)
 	assign(&object.SubnetID, body.SubnetID)
 	assign(&object.PrivateIP.Address, body.PrivateIPAddress)
 	assign(&object.Description, body.Description)
 	assign(&object.DeleteProtection, body.DeleteProtection)
-	details := append(object.Violations(), loadBalancerViolations(object)...)
+	details := append(object.Violations(), loadBalancerViolations(&object)...)
 	if err := invalid(details...); err != nil {
 		return nil, err
 	}
@@ -77,7 +74,7 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutLoadBalancer(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.LoadBalancerCreated{ID: object.ID}, nil
 }
 
@@ -119,7 +116,7 @@ func patchLoadBalancer(c *call, change *change) (any, error) {
 	if err := invalid(object.Violations()...); err != nil {
 		return nil, err
 	}
-	put(change.base.LoadBalancers, object.ID, &object, change.edit.PutLoadBalancer)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -140,7 +137,7 @@ func deleteLoadBalancer(c *call, change *change) (any, error) {
 	if err := inUse("loadBalancerId", nameLoadBalancer(object), on); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteLoadBalancer(object.ID)
+	snapshot.Delete[lbapi.LoadBalancer](change.edit, object.ID)
 	return nothing{}, nil
 }
 

@@ -1,8 +1,6 @@
 package control
 
 import (
-	"reflect"
-
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
@@ -32,14 +30,6 @@ func getToDelete[T any](c *call, objects map[string]*T, kind string) (*T, error)
 		return nil, err
 	}
 	return get(c, objects, kind)
-}
-
-// put hands an object to the edit, unless it is what is there already: an
-// object that stays the same keeps what the node has for it.
-func put[T any](objects map[string]*T, id string, object *T, into func(*T)) {
-	if old := objects[id]; old == nil || !reflect.DeepEqual(old, object) {
-		into(object)
-	}
 }
 
 // all lists the objects of a kind in a stable order.

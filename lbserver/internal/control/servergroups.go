@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 func serverGroups() *resource {
@@ -72,12 +73,8 @@ func createServerGroup(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.ServerGroup{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID,
-		Type:        lbapi.GroupOfInstances,
-		Servers:     []lbapi.Server{},
-		CreatedTime: timestamp(c.started),
-	}
+	object := lbapi.DefaultServerGroup()
+	object.Name, object.LoadBalancerID, object.CreatedTime = *body.Name, *body.LoadBalancerID, timestamp(c.started)
 	assign(&object.Type, body.Type)
 	assign(&object.Description, body.Description)
 	if err := invalid(object.Violations()...); err != nil {
@@ -95,7 +92,7 @@ func createServerGroup(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutServerGroup(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.ServerGroupCreated{ID: object.ID}, nil
 }
 
@@ -114,7 +111,7 @@ func patchServerGroup(c *call, change *change) (any, error) {
 	if err := invalid(object.Violations()...); err != nil {
 		return nil, err
 	}
-	put(change.base.ServerGroups, object.ID, &object, change.edit.PutServerGroup)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -127,6 +124,6 @@ func deleteServerGroup(c *call, change *change) (any, error) {
 	if err := inUse("targetGroupId", nameServerGroup(object), users); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteServerGroup(object.ID)
+	snapshot.Delete[lbapi.ServerGroup](change.edit, object.ID)
 	return nothing{}, nil
 }

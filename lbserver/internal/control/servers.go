@@ -74,7 +74,7 @@ func registerServers(c *call, change *change) (any, error) {
 		taken[id] = true
 		object.Servers[len(group.Servers)+i].ID, result.IDs[i] = id, id
 	}
-	change.edit.PutServerGroup(&object)
+	snapshot.Put(change.edit, &object)
 	return result, nil
 }
 
@@ -143,7 +143,7 @@ func deregisterServers(c *call, change *change) (any, error) {
 			object.Servers = append(object.Servers, group.Servers[i])
 		}
 	}
-	change.edit.PutServerGroup(&object)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -187,7 +187,7 @@ func updateServers(c *call, change *change) (any, error) {
 	}); err != nil {
 		return nil, err
 	}
-	put(change.base.ServerGroups, object.ID, &object, change.edit.PutServerGroup)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 

@@ -182,7 +182,7 @@ func TestChangeIsJudgedAgainAfterAnotherProcessWrote(t *testing.T) {
 	a.must("POST", base+"loadBalancers/", `{"loadBalancerName":"second"}`)
 
 	edit := a.server.Snapshot().Edit()
-	edit.DeleteLoadBalancer(a.alb)
+	snapshot.Delete[lbapi.LoadBalancer](edit, a.alb)
 	_, records, err := edit.Done()
 	if err != nil {
 		t.Fatal(err)

@@ -20,8 +20,9 @@ import (
 
 const (
 	// format is the version of what the file holds. It rises when an older
-	// lbserver would misread it.
-	format = 1
+	// lbserver would misread it: one of format 1 ran health checks that are
+	// kept, but off. Older files are read as they are and get this format.
+	format = 2
 	// lockPatience is how long Open waits for the file's lock: long enough for
 	// a predecessor that is just ending, short enough for a person to wait.
 	lockPatience = 2 * time.Second
@@ -96,7 +97,10 @@ func (s *Store) initialise() error {
 		if version, err := strconv.Atoi(found); err != nil || version < 1 || version > format {
 			return &store.FormatError{Path: s.path, Found: found, Known: format}
 		}
-		return readAll(tx, s.path)
+		if err := readAll(tx, s.path); err != nil {
+			return err
+		}
+		return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 	})
 }
 
