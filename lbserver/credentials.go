@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 )
 
 // credentialsFile is kept in the data directory, mode 0600.
@@ -47,35 +48,14 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	return pair, path, nil
 }
 
-// save writes the pair beside its place and moves it there, so that a crash leaves a whole file or none. When it returns
-// without an error, the pair survives a power cut: clients are told it.
+// save keeps the pair in a file. When it returns without an error, the pair survives a power cut: clients are told it.
 func (c credentials) save(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the API keys: %w", err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), credentialsFile+".*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("keep the API keys: %w", err)
-	}
-	_, err = temporary.Write(append(text, '\n'))
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the API keys: %w", errors.Join(err, os.Remove(temporary.Name())))
-	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	if err := durable.WriteFile(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("keep the API keys: %w", err)
 	}
 	return nil
-}
-
-// syncDirectory makes the names in a directory as durable as what the files hold.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }

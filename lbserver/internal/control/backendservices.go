@@ -2,9 +2,13 @@ package control
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 )
 
 func backendServices() *resource {
@@ -67,7 +71,7 @@ func createBackendService(c *call, change *change) (any, error) {
 	object := lbapi.DefaultBackendService()
 	object.Name, object.LoadBalancerID, object.Protocol, object.Port = *body.Name, *body.LoadBalancerID, *body.Protocol, *body.Port
 	object.HealthCheck = body.HealthCheck.Apply(lbapi.HealthCheck{})
-	object.CreatedTime = timestamp(c.started)
+	object.CreatedTime = lbapi.Timestamp(c.started)
 	assign(&object.Scheduler, body.Scheduler)
 	assign(&object.ServerGroupIDs, body.ServerGroupIDs)
 	assign(&object.SessionPersistence, body.SessionPersistence)
@@ -92,11 +96,10 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err := change.judgeBackendService(&object); err != nil {
 		return nil, err
 	}
-	used := len(backendServicesOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "backend services", used, c.server.config.Quotas.BackendServices); err != nil {
+	if err := c.server.config.Quotas.backendServices(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixBackendService, in(change.base.BackendServices))
+	object.ID, err = c.server.ids.New(lbapi.PrefixBackendService, ids.In(change.base.BackendServices))
 	if err != nil {
 		return nil, err
 	}
@@ -192,22 +195,23 @@ func readServerHealth(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers := []lbapi.ServerHealth{}
+	shown := []lbapi.ServerHealth{}
 	if group := now.ServerGroupOf(object); group != nil {
-		verdicts, sessions := c.server.config.Node.Verdicts(object.ID), c.server.config.Node.Sessions(object.ID)
+		running := map[string]*status.Server{}
+		service, _ := c.server.config.BackendService(object.ID)
+		for i := range service.Servers {
+			running[service.Servers[i].Object.ID] = &service.Servers[i]
+		}
 		for _, server := range c.server.shown(group).Servers {
-			health := serverHealth(object, server, verdicts)
-			if counted, ok := sessions[server.ID]; ok {
-				health.Sessions = &counted
-			}
-			servers = append(servers, health)
+			shown = append(shown, serverHealth(object, server, running[server.ID]))
 		}
 	}
-	return lbapi.ServerHealthList{Servers: servers, TotalCount: len(servers)}, nil
+	return lbapi.ServerHealthList{Servers: shown, TotalCount: len(shown)}, nil
 }
 
-// serverHealth shows the verdict on one server of a backend service.
-func serverHealth(object *lbapi.BackendService, server lbapi.Server, verdicts map[string]Verdict) lbapi.ServerHealth {
+// serverHealth shows how one server of a backend service is; running is nil if it takes no traffic here, since its address is
+// not known, or not yet.
+func serverHealth(object *lbapi.BackendService, server lbapi.Server, running *status.Server) lbapi.ServerHealth {
 	health := lbapi.ServerHealth{
 		ServerGroupID: server.GroupID,
 		InstanceID:    server.InstanceID,
@@ -219,10 +223,12 @@ func serverHealth(object *lbapi.BackendService, server lbapi.Server, verdicts ma
 	if health.Port == 0 {
 		health.Port = object.Port
 	}
-	verdict, known := verdicts[server.ID]
 	switch {
-	case known:
-		health.Status, health.Reason = verdict.Status, verdict.Reason
+	case running != nil:
+		health.Status, health.Reason = running.Status, running.Reason
+		if running.Sessions != nil {
+			health.Sessions = &lbapi.SessionCount{Count: *running.Sessions, Window: int(sessions.Window / time.Second)}
+		}
 	case server.Address == "":
 		health.Status = lbapi.Unhealthy
 		health.Reason = lbapi.UnhealthyReason{

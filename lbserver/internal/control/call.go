@@ -175,7 +175,7 @@ func (c *call) digest() [sha256.Size]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%x", c.request.Method, path, c.signed.BodyDigest))
 }
 
-func (c *call) now() *snapshot.Snapshot { return c.server.current.Load() }
+func (c *call) now() *snapshot.Snapshot { return c.server.config.State.Current() }
 
 // succeeded makes the answer of an operation.
 func (c *call) succeeded(result any, err error) answer {

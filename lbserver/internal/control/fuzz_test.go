@@ -46,7 +46,7 @@ func FuzzCalls(f *testing.F) {
 		if recorder.Code >= http.StatusInternalServerError {
 			t.Fatalf("HTTP %d: %s", recorder.Code, recorder.Body)
 		}
-		expectRules(t, a.server.Snapshot())
+		expectRules(t, a.state.Current())
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 )
 
 func TestNewStoreHasTheFirstLoadBalancer(t *testing.T) {
@@ -23,15 +24,6 @@ func TestNewStoreHasTheFirstLoadBalancer(t *testing.T) {
 	})
 	if len(a.alb) != len("alb-")+10 || strings.Trim(a.alb[4:], "abcdefghijklmnopqrstuvwxyz234567") != "" {
 		t.Errorf("id %q is not alb- and 10 lower-case base32 characters", a.alb)
-	}
-}
-
-func TestDeletedFirstLoadBalancerDoesNotComeBack(t *testing.T) {
-	a := newAPI(t)
-	a.must("DELETE", base+"loadBalancers/"+a.alb, "")
-	again, err := Load(t.Context(), a.store, First{})
-	if err != nil || len(again.LoadBalancers) != 0 {
-		t.Errorf("after a restart: %v, %v", again, err)
 	}
 }
 
@@ -141,15 +133,15 @@ func TestHealthCheckGoesOffAndOn(t *testing.T) {
 func TestACheckThatIsNotThereIsNotTurnedOn(t *testing.T) {
 	a := newAPI(t)
 	_, id, _ := a.fixture()
-	object := *a.server.Snapshot().BackendServices[id]
+	object := *a.state.Current().BackendServices[id]
 	object.HealthCheck = lbapi.HealthCheck{}
-	edit := a.server.Snapshot().Edit()
+	edit := a.state.Current().Edit()
 	snapshot.Put(edit, &object)
 	_, records, err := edit.Done()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.Commit(t.Context(), a.server.Snapshot().Revision, records, nil); err != nil {
+	if _, err := a.store.Commit(t.Context(), a.state.Current().Revision, records, nil); err != nil {
 		t.Fatal(err)
 	}
 	path := base + "backends/" + id
@@ -210,7 +202,7 @@ func TestInstancesShowTheirAddresses(t *testing.T) {
 	}
 	expectFields(t, targets[0], map[string]any{"type": "vm", "instanceId": "vm-1", "ipAddress": "10.0.0.5"})
 	expectFields(t, targets[1], map[string]any{"type": "container", "instanceId": "c-1", "ipAddress": "10.0.0.7"})
-	for _, stored := range a.server.Snapshot().ServerGroups[group].Servers {
+	for _, stored := range a.state.Current().ServerGroups[group].Servers {
 		if stored.Address != "" {
 			t.Errorf("the address %s of instance %s is stored; it may change without a call", stored.Address, stored.InstanceID)
 		}
@@ -224,10 +216,10 @@ func TestServerHealthIsTheNodes(t *testing.T) {
 		`{"targetSpecs":[{"type":"ip","ipAddress":"10.0.0.1"},{"type":"ip","ipAddress":"10.0.0.2","port":81,"weight":5}]}`)
 	ids, _ := registered["targetIds"].([]any)
 	first, _ := ids[0].(string)
-	a.node.verdicts = map[string]Verdict{first: {
-		Status: lbapi.Unhealthy, Reason: lbapi.UnhealthyReason{Reason: lbapi.ConnectFailed, Detail: "connection refused"},
+	a.node.servers = []status.Server{{
+		Object: &lbapi.Server{ID: first}, Status: lbapi.Unhealthy, Sessions: new(int),
+		Reason: lbapi.UnhealthyReason{Reason: lbapi.ConnectFailed, Detail: "connection refused"},
 	}}
-	a.node.sessions = map[string]lbapi.SessionCount{first: {Count: 0, Window: 300}}
 	got := a.must("GET", base+"backends/"+service+"/health", "")
 	want := map[string]any{"totalCount": 2.0, "targetHealths": []any{
 		map[string]any{
@@ -250,13 +242,13 @@ func TestServerHealthIsTheNodes(t *testing.T) {
 func TestAChangeToTheSameChangesNothing(t *testing.T) {
 	a := newAPI(t)
 	group, service, listener := a.fixture()
-	before := a.server.Snapshot()
+	before := a.state.Current()
 	a.must("PATCH", base+"listeners/"+listener, `{"listenerName":"web","status":"On"}`)
 	a.must("PATCH", base+"backends/"+service, `{"targetGroupIds":["`+group+`"],"healthCheckSpec":{"protocol":"Http"}}`)
 	a.must("PATCH", base+"targetGroups/"+group, `{}`)
 	a.must("PATCH", base+"loadBalancers/"+a.alb, `{"loadBalancerName":"alb-default"}`)
-	if a.server.Snapshot() != before {
-		t.Errorf("revision went from %d to %d", before.Revision, a.server.Snapshot().Revision)
+	if a.state.Current() != before {
+		t.Errorf("revision went from %d to %d", before.Revision, a.state.Current().Revision)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -62,7 +63,7 @@ func createListener(c *call, change *change) (any, error) {
 	}
 	object := lbapi.DefaultListener(*body.Protocol)
 	object.Name, object.LoadBalancerID, object.Port = *body.Name, *body.LoadBalancerID, *body.Port
-	object.BackendServiceID, object.CreatedTime = *body.BackendServiceID, timestamp(c.started)
+	object.BackendServiceID, object.CreatedTime = *body.BackendServiceID, lbapi.Timestamp(c.started)
 	assign(&object.Action, body.Action)
 	assign(&object.IdleTimeout, body.IdleTimeout)
 	assign(&object.Description, body.Description)
@@ -82,11 +83,10 @@ func createListener(c *call, change *change) (any, error) {
 	if err := change.portIsFree(&object, loadBalancer); err != nil {
 		return nil, err
 	}
-	used := len(listenersOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "listeners", used, c.server.config.Quotas.Listeners); err != nil {
+	if err := c.server.config.Quotas.listeners(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixListener, in(change.base.Listeners))
+	object.ID, err = c.server.ids.New(lbapi.PrefixListener, ids.In(change.base.Listeners))
 	if err != nil {
 		return nil, err
 	}
@@ -151,9 +151,8 @@ func (c *change) judgeListener(object *lbapi.Listener) error {
 		return invalid(detail("backendId", "%s is on load balancer %s; it must be on the listener's, %s",
 			nameBackendService(target), target.LoadBalancerID, object.LoadBalancerID))
 	}
-	if want := lbapi.ProtocolBehind(object.Protocol); target.Protocol != want {
-		return refuse(lbapi.Conflict, "backendId", "%s has protocol %q; behind a listener of protocol %q it must be %q",
-			nameBackendService(target), target.Protocol, object.Protocol, want)
+	if reason := lbapi.ProtocolMismatch(lbapi.Wire, object.Protocol, target.Protocol); reason != "" {
+		return refuse(lbapi.Conflict, "backendId", "%s", reason)
 	}
 	return nil
 }

@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 	// The longer names come first: one is the beginning of another.
 	fill := strings.NewReplacer("$ALB2", second, "$ALB3", third, "$ALB", a.alb, "$GROUP", group, "$VMS", vms, "$SERVICE", service,
 		"$STICKY", sticky, "$OTHER", other, "$LISTENER", listener, "$SERVER", fmt.Sprint(ids[0]))
-	before := a.server.Snapshot()
+	before := a.state.Current()
 	for kind, cases := range map[string][]refusalCase{
 		"load balancer": loadBalancerCases(), "listener": listenerCases(),
 		"backend service": backendServiceCases(), "server group": serverGroupCases(),
@@ -256,7 +256,7 @@ func TestRefusals(t *testing.T) {
 			})
 		}
 	}
-	if a.server.Snapshot() != before {
+	if a.state.Current() != before {
 		t.Error("a refused call changed something")
 	}
 	a.expectStored()

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -74,7 +75,7 @@ func createServerGroup(c *call, change *change) (any, error) {
 		return nil, err
 	}
 	object := lbapi.DefaultServerGroup()
-	object.Name, object.LoadBalancerID, object.CreatedTime = *body.Name, *body.LoadBalancerID, timestamp(c.started)
+	object.Name, object.LoadBalancerID, object.CreatedTime = *body.Name, *body.LoadBalancerID, lbapi.Timestamp(c.started)
 	assign(&object.Type, body.Type)
 	assign(&object.Description, body.Description)
 	if err := invalid(object.Violations()...); err != nil {
@@ -84,11 +85,10 @@ func createServerGroup(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	used := len(serverGroupsOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "server groups", used, c.server.config.Quotas.ServerGroups); err != nil {
+	if err := c.server.config.Quotas.serverGroups(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixServerGroup, in(change.base.ServerGroups))
+	object.ID, err = c.server.ids.New(lbapi.PrefixServerGroup, ids.In(change.base.ServerGroups))
 	if err != nil {
 		return nil, err
 	}

@@ -59,15 +59,13 @@ func registerServers(c *call, change *change) (any, error) {
 	if err := unique(&object, func(before, i int) (string, int) { return at(fieldRegister, i-len(group.Servers)), before }); err != nil {
 		return nil, err
 	}
-	if used, quota := len(object.Servers), c.server.config.Quotas.Servers; used > quota {
-		return nil, refuse(lbapi.QuotaExceeded, fieldRegister,
-			"%s has %d of %d servers, and %d more do not fit; deregister some or raise the quota",
-			nameServerGroup(group), len(group.Servers), quota, len(added))
+	if err := c.server.config.Quotas.servers(group).room(fieldRegister, len(added)); err != nil {
+		return nil, err
 	}
 	result := lbapi.ServersRegistered{IDs: make([]string, len(added))}
 	taken := serverIDs(change.base)
 	for i := range added {
-		id, err := c.server.ids.next(lbapi.PrefixServer, func(id string) bool { return taken[id] })
+		id, err := c.server.ids.New(lbapi.PrefixServer, func(id string) bool { return taken[id] })
 		if err != nil {
 			return nil, err
 		}

@@ -16,26 +16,28 @@ import (
 // is called on it, before the next change is prepared.
 type Change struct {
 	proxy  *Proxy
-	next   *snapshot.Snapshot
 	placed map[string]*Status // listeners of the next state that are not as they were, or may not be, by id
 	gone   []string           // ids of listeners that the next state does not have
 	opened map[netip.AddrPort]*socket
 }
 
-// Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. The
+// Prepare opens the ports that a snapshot's listeners need and this proxy does not have yet. It changes nothing else. changed
+// names what differs from the snapshot in force. The
 // change has all listeners whose ports could be opened; failures has the others, which are tried again with the next
 // change. Whether to apply a change with failures is the caller's to decide. The error is for a proxy that was stopped.
-func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change, failures []*ListenError, _ error) {
+func (p *Proxy) Prepare(
+	ctx context.Context, next *snapshot.Snapshot, changed snapshot.Difference,
+) (_ *Change, failures []*ListenError, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change := &Change{proxy: p, next: next, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
+	change := &Change{proxy: p, placed: map[string]*Status{}, opened: map[netip.AddrPort]*socket{}}
 	if p.stopped {
 		return nil, nil, errStopped
 	}
 	if err := p.startLoops(); err != nil {
 		return nil, nil, err
 	}
-	for _, id := range p.concerned(next) {
+	for _, id := range p.concerned(next, changed) {
 		object, before := next.Listeners[id], p.current[id]
 		if object == nil || object.Protocol != lbapi.HTTP {
 			change.gone = append(change.gone, id)
@@ -46,7 +48,7 @@ func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change
 			status.Counters = before.Counters
 		}
 		change.placed[id] = status
-		if failure := change.place(ctx, status); failure != nil {
+		if failure := change.place(ctx, status, next.LoadBalancers[object.LoadBalancerID]); failure != nil {
 			status.Err = failure
 			failures = append(failures, failure)
 		}
@@ -55,10 +57,9 @@ func (p *Proxy) Prepare(ctx context.Context, next *snapshot.Snapshot) (_ *Change
 }
 
 // concerned lists the listeners that may have to change, by id: there may be thousands of others. The caller holds mu.
-func (p *Proxy) concerned(next *snapshot.Snapshot) []string {
-	difference := next.Since(p.applied)
-	ids := slices.Clone(difference.Listeners)
-	if len(difference.LoadBalancers) > 0 {
+func (p *Proxy) concerned(next *snapshot.Snapshot, changed snapshot.Difference) []string {
+	ids := slices.Clone(changed.Listeners)
+	if len(changed.LoadBalancers) > 0 {
 		ids = slices.AppendSeq(ids, maps.Keys(next.Listeners))
 	}
 	for id := range p.failing {
@@ -70,10 +71,9 @@ func (p *Proxy) concerned(next *snapshot.Snapshot) []string {
 
 // place finds where a listener listens, its load balancer's VIP and its own port, and opens that port for an enabled
 // listener, unless it is open. The caller holds the proxy's mu.
-func (c *Change) place(ctx context.Context, status *Status) *ListenError {
+func (c *Change) place(ctx context.Context, status *Status, loadBalancer *lbapi.LoadBalancer) *ListenError {
 	object := status.Object
 	failure := &ListenError{ListenerID: object.ID, Name: object.Name}
-	loadBalancer := c.next.LoadBalancers[object.LoadBalancerID]
 	if loadBalancer == nil {
 		failure.Err = errors.New("its load balancer does not exist")
 		return failure
@@ -116,7 +116,6 @@ func (c *Change) Apply() {
 		c.Abort()
 		return
 	}
-	p.applied = c.next
 	var leaving []*Listener
 	leave := func(id string) {
 		leaving = append(leaving, p.listeners[id])

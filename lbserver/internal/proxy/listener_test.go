@@ -56,7 +56,7 @@ func testPortInUseIsToldAndChangesNothing(t *testing.T, e engine) {
 	other := *b.state.Listeners[listenerID]
 	other.ID, other.Name, other.Port = "listener-bbbbbbbbbb", "second", taken.Addr().(*net.TCPAddr).Port
 	next.Listeners = map[string]*lbapi.Listener{listenerID: b.state.Listeners[listenerID], other.ID: &other}
-	change, failures, err := b.proxy.Prepare(t.Context(), &next)
+	change, failures, err := b.proxy.Prepare(t.Context(), &next, next.Since(b.applied))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func testShutdownWaitsForRequestsAndClosesIdleConnections(t *testing.T, e engine
 	if err := <-done; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if _, _, err := b.proxy.Prepare(t.Context(), &b.state); err == nil {
+	if _, _, err := b.proxy.Prepare(t.Context(), &b.state, b.state.Since(b.applied)); err == nil {
 		t.Error("a stopped proxy takes a change")
 	}
 }

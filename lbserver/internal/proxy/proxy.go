@@ -17,7 +17,6 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy/stream"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 // Config is what a Proxy works with.
@@ -70,8 +69,7 @@ type Proxy struct {
 
 	mu        sync.Mutex
 	stopped   bool                       // under mu
-	applied   *snapshot.Snapshot         // under mu; the desired state in force; nil before the first
-	current   map[string]*Status         // under mu; the listeners of applied, by id
+	current   map[string]*Status         // under mu; the listeners of the state in force, by id
 	failing   map[string]struct{}        // under mu; ids of those of current whose ports could not be opened
 	listeners map[string]*Listener       // under mu; those that take connections, by id
 	sockets   map[netip.AddrPort]*socket // under mu; one for each of listeners

@@ -53,6 +53,7 @@ type bed struct {
 	registry *service.Registry
 	log      *recorder
 	state    snapshot.Snapshot
+	applied  *snapshot.Snapshot
 	address  string // of the listener
 }
 
@@ -149,16 +150,18 @@ func groupOf(t *testing.T, servers ...string) *lbapi.ServerGroup {
 func (b *bed) apply() {
 	b.t.Helper()
 	next := b.state
-	listeners, failures, err := b.proxy.Prepare(b.t.Context(), &next)
+	changed := next.Since(b.applied)
+	listeners, failures, err := b.proxy.Prepare(b.t.Context(), &next, changed)
 	if err != nil || len(failures) > 0 {
 		b.t.Fatal(err, failures)
 	}
-	services, err := b.registry.Prepare(&next)
+	services, err := b.registry.Prepare(&next, changed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	services.Apply()
 	listeners.Apply()
+	b.applied = &next
 }
 
 // changeService puts a changed backend service in force.

@@ -59,11 +59,11 @@ func newStrictBed(tb testing.TB, e engine, config proxy.Config, servers ...strin
 			tb.Errorf("requests were still in flight after the test: %v", err)
 		}
 	})
-	listeners, failures, err := b.proxy.Prepare(context.Background(), &b.state)
+	listeners, failures, err := b.proxy.Prepare(context.Background(), &b.state, b.state.Since(nil))
 	if err != nil || len(failures) > 0 {
 		tb.Fatal(err, failures)
 	}
-	services, err := b.registry.Prepare(&b.state)
+	services, err := b.registry.Prepare(&b.state, b.state.Since(nil))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type fixture struct {
 	t         *testing.T
 	registry  *service.Registry
 	state     *snapshot.Snapshot
+	applied   *snapshot.Snapshot
 	inventory inventory
 }
 
@@ -77,13 +78,19 @@ func (f *fixture) change(change func(*snapshot.Edit)) {
 	f.apply()
 }
 
+// apply puts the state in force, or, if it is in force, applies all of it again.
 func (f *fixture) apply() {
 	f.t.Helper()
-	change, err := f.registry.Prepare(f.state)
+	changed := f.state.Since(f.applied)
+	if f.state == f.applied {
+		changed = f.state.Since(nil)
+	}
+	change, err := f.registry.Prepare(f.state, changed)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	change.Apply()
+	f.applied = f.state
 }
 
 func (f *fixture) servers(servers ...lbapi.Server) {

@@ -1,4 +1,6 @@
-// Package bolt keeps the desired state in one bbolt file.
+// Package bolt is the default store: it keeps the desired state in one bbolt file, which one process has open at a time. Every
+// commit is a transaction that is synced to the disk before it is acknowledged. Damage is found when the file is opened, and
+// panics of bbolt become errors, so that the traffic outlives its store.
 package bolt
 
 import (
@@ -10,11 +12,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
 
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
@@ -51,9 +55,14 @@ type Store struct {
 	db   *bbolt.DB
 	path string
 	now  func() time.Time
-	// broken is the damage that a write met: bbolt may hold its locks for good
-	// since, and is given no other.
+	// broken is the damage that a write met: bbolt may hold its locks for ever
+	// since then, and gets no other write.
 	broken atomic.Pointer[store.DamagedError]
+
+	mu sync.Mutex
+	// moved is closed, and replaced, by each commit that may have raised the
+	// revision. Under mu.
+	moved chan struct{}
 }
 
 // Open opens the store in the file path, or makes it, along with its
@@ -70,7 +79,7 @@ func Open(path string, now func() time.Time) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, now: now}
+	s := &Store{db: db, path: path, now: now, moved: make(chan struct{})}
 	if err := errors.Join(s.makePrivate(), s.initialise(), syncDirectories(directories)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -139,18 +148,14 @@ func makeDirectory(path string) ([]string, error) {
 // a power cut may take a new file away although each of its writes was synced.
 func syncDirectories(paths []string) error {
 	for _, path := range paths {
-		directory, err := os.Open(path)
-		if err != nil {
-			return &store.IOError{Op: "open the directory", Path: path, Err: err}
-		}
-		if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
+		if err := durable.SyncDirectory(path); err != nil {
 			return &store.IOError{Op: "sync the directory", Path: path, Err: err}
 		}
 	}
 	return nil
 }
 
-// Load implements store.Store.
+// Load reads the whole state.
 func (s *Store) Load(ctx context.Context) (store.State, error) {
 	if err := ctx.Err(); err != nil {
 		return store.State{}, err
@@ -170,7 +175,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 	return state, err
 }
 
-// Commit implements store.Store.
+// Commit writes records and reply in one transaction.
 func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record, reply *store.Reply) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -179,6 +184,7 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 	if len(records) > 0 {
 		next++
 	}
+	defer s.wake() // also after an error: the write may be in the file
 	err := s.update(fmt.Sprintf("commit revision %d", next), func(tx *bbolt.Tx) error {
 		if revision(tx) != base {
 			return store.ErrStale
@@ -200,7 +206,39 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 	return next, nil
 }
 
-// Close implements store.Store.
+// Wait returns the revision as soon as it is past after.
+func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
+	for {
+		s.mu.Lock()
+		moved := s.moved // taken before the revision is read, so that no commit is missed
+		s.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		var current uint64
+		if err := s.view("read the revision", func(tx *bbolt.Tx) error { current = revision(tx); return nil }); err != nil {
+			return 0, err
+		}
+		if current > after {
+			return current, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// wake makes every Wait look at the revision again.
+func (s *Store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// Close releases the file and its lock.
 func (s *Store) Close() error {
 	if s.broken.Load() != nil {
 		return nil //nolint:nilerr // bbolt would wait for ever; the lock ends with the process

@@ -186,7 +186,7 @@ func writeUntilKilled(path, life string) error {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%d-%d", life, writer, n)
-				reply := &store.Reply{Nonce: id, Status: 200, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
+				reply := &store.Reply{Nonce: id, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
 				lock.Lock()
 				next, err := s.Commit(ctx, revision, []store.Record{crashRecord(id)}, reply)
 				revision = next

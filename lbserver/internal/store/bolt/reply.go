@@ -13,15 +13,14 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// storedReply is a reply as the file holds it, by its nonce.
+// storedReply is a reply as the file holds it, by its nonce. Files of format 1 also have the HTTP status, which is in the body.
 type storedReply struct {
 	Digest  []byte    `json:"digest"`
-	Status  int       `json:"status"`
 	Body    []byte    `json:"body"`
 	Expires time.Time `json:"expires"`
 }
 
-// Reply implements store.Store.
+// Reply returns the stored reply of a nonce.
 func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -38,7 +37,7 @@ func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 	if stored == nil || !s.now().Before(stored.Expires) {
 		return nil, store.ErrNoReply
 	}
-	reply := &store.Reply{Nonce: nonce, Status: stored.Status, Body: stored.Body, Expires: stored.Expires}
+	reply := &store.Reply{Nonce: nonce, Body: stored.Body, Expires: stored.Expires}
 	copy(reply.Digest[:], stored.Digest)
 	return reply, nil
 }
@@ -71,7 +70,7 @@ func putReply(tx *bbolt.Tx, reply *store.Reply) error {
 		}
 	}
 	value, err := json.Marshal(storedReply{
-		Digest: reply.Digest[:], Status: reply.Status, Body: reply.Body, Expires: reply.Expires,
+		Digest: reply.Digest[:], Body: reply.Body, Expires: reply.Expires,
 	})
 	if err != nil {
 		return fmt.Errorf("encode the reply of nonce %s: %w", reply.Nonce, err)
