@@ -295,15 +295,14 @@ func (a *api) fixture() (group, service, listener string) {
 	return group, service, listener
 }
 
-// expect fails unless an answer is a refusal with one detail on field, whose
-// reason holds reason.
-func (r response) expect(t *testing.T, status lbapi.ErrorStatus, field, reason string) {
+// expect fails unless an answer is a refusal with one detail on field, whose reason has the given text.
+func (r response) expect(t *testing.T, want lbapi.ErrorStatus, field, reason string) {
 	t.Helper()
 	if r.Error == nil {
-		t.Fatalf("succeeded with %s, want %s", r.Result, status)
+		t.Fatalf("succeeded with %s, want %s", r.Result, want)
 	}
-	if r.Error.Status != status || r.status != status.HTTPStatus() {
-		t.Errorf("HTTP %d %s, want %d %s: %v", r.status, r.Error.Status, status.HTTPStatus(), status, r.Error)
+	if r.Error.Status != want || r.status != want.HTTPStatus() {
+		t.Errorf("HTTP %d %s, want %d %s: %v", r.status, r.Error.Status, want.HTTPStatus(), want, r.Error)
 	}
 	if len(r.Error.Details) != 1 || r.Error.Details[0].Field != field || !strings.Contains(r.Error.Details[0].Reason, reason) {
 		t.Errorf("details %q, want %s: …%s…", r.Error.Details, field, reason)

@@ -50,10 +50,10 @@ func fieldsOfType(into map[string]bool, at string, of reflect.Type) {
 	case reflect.Slice:
 		fieldsOfType(into, at, of.Elem())
 	case reflect.Struct:
-		for i := range of.NumField() {
-			if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "-" {
+		for field := range of.Fields() {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
 				into[at+"."+name] = true
-				fieldsOfType(into, at+"."+name, of.Field(i).Type)
+				fieldsOfType(into, at+"."+name, field.Type)
 			}
 		}
 	default:
