@@ -13,7 +13,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 )
 
-// credentialsFile is kept in the data directory, mode 0600.
+// credentialsFile is a file in the data directory, mode 0600.
 const credentialsFile = "credentials.json"
 
 // credentials are the pair of keys that sign API calls.
@@ -37,7 +37,7 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 		return pair, path, fmt.Errorf("read the API keys in %s: %w", path, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil { // a copy that was put back may have another mode
-		return pair, path, fmt.Errorf("keep the API keys to ourselves: %w", err)
+		return pair, path, fmt.Errorf("restrict the rights to the API keys: %w", err)
 	}
 	if pair.AccessKey == "" || pair.SecretKey == "" {
 		return pair, path, fmt.Errorf("read the API keys in %s: access_key or secret_key is missing", path)
@@ -48,7 +48,8 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	return pair, path, nil
 }
 
-// save keeps the pair in a file. When it returns without an error, the pair survives a power cut: clients are told it.
+// save keeps the pair in a file. After it has returned without an error, the pair survives a power cut, since clients
+// use it from then on.
 func (c credentials) save(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

@@ -261,7 +261,7 @@ func waitFor(tb testing.TB, what string, done func() bool) {
 	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("waited %s in vain for %s", patience, what)
+			tb.Fatalf("waited %s without success for %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -21,8 +21,8 @@ const (
 	apiHeaderLimit = 32 << 10
 )
 
-// httpServer is one of the HTTP servers beside the data plane. It counts the calls that its handler has under way, for which
-// http.Server's Close does not wait: a change that is being made needs the store and the data plane to its end.
+// httpServer is one of the HTTP servers beside the data plane. It counts the calls that its handler is serving, for which
+// http.Server's Close does not wait: a change that is being made needs the store and the data plane until it is done.
 type httpServer struct {
 	*http.Server
 
@@ -42,7 +42,7 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *httpServer {
 		WriteTimeout:      apiTimeout,
 		IdleTimeout:       apiIdleTimeout,
 		MaxHeaderBytes:    apiHeaderLimit,
-		// OPTIONS * is for the handler as well: the API answers no one without a signature.
+		// OPTIONS * is for the handler as well: the API gives no answer without a signature.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
@@ -85,7 +85,7 @@ func (s *httpServer) begin() bool {
 	return true
 }
 
-// wait waits for the calls that are under way after Close. There are no others afterwards.
+// wait waits, after Close, for the calls that are still being served. No others begin.
 func (s *httpServer) wait() {
 	s.mu.Lock()
 	s.ended = true

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// inventoryInterval is how often the inventory file is looked at.
+	// inventoryInterval is the time between two looks at the inventory file.
 	inventoryInterval = time.Second
 	// apiStopTimeout bounds the wait for API calls that are under way when the server stops.
 	apiStopTimeout = 5 * time.Second
@@ -143,8 +143,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// drain ends the API, whose calls under way get a moment, and then the traffic, whose requests in flight get the drain timeout:
-// a change takes part in both, and would fail on a data plane that has been stopped.
+// drain first ends the API, whose calls have apiStopTimeout to end, and then the traffic, whose requests have the drain timeout.
+// A change takes part in both, and would fail on a data plane that has been stopped.
 func (s *Server) drain() {
 	calls, cancelCalls := s.closeableContext(apiStopTimeout)
 	defer cancelCalls()
@@ -182,8 +182,8 @@ func (s *Server) instancesChanged() {
 	}
 }
 
-// Close stops at once: connections are cut where they are. A change that is being made is made first: what was acknowledged is
-// in the store. Further calls wait for the first and return its result.
+// Close stops at once and cuts all connections. A change that is being made is finished first: what was acknowledged is in the
+// store. Further calls wait for the first and return its result.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		close(s.closed)

@@ -42,8 +42,7 @@ const (
 	instances  = `{"vm-1":{"type":"vm","ipAddress":"10.0.0.5"},"vm-2":{"type":"vm","ipAddress":"10.0.0.6"},"c-1":{"type":"container","ipAddress":"10.0.0.7"}}`
 )
 
-// fakeNode stands in for the data plane: it keeps what it serves, and refuses
-// what a test tells it to.
+// fakeNode stands in for the data plane: it keeps what it serves, and refuses what a test tells it to.
 type fakeNode struct {
 	mu       sync.Mutex
 	serving  *snapshot.Snapshot

@@ -140,8 +140,8 @@ func patchBackendService(c *call, change *change) (any, error) {
 	return nothing{}, nil
 }
 
-// patchHealthCheck turns checking off, turns it on again, or lays a spec over it, which turns it on too. It returns what is
-// wrong with the fields themselves.
+// patchHealthCheck turns checking off, turns it on again, or lays a spec over it, which turns it on too. It returns
+// what is wrong with the fields themselves.
 func patchHealthCheck(object *lbapi.BackendService, body *lbapi.PatchBackendService) []lbapi.Detail {
 	off := body.CloseHealthCheck != nil && *body.CloseHealthCheck
 	switch {
@@ -173,8 +173,7 @@ func deleteBackendService(c *call, change *change) (any, error) {
 	return nothing{}, nil
 }
 
-// judgeBackendService judges a backend service by the server group that it
-// refers to.
+// judgeBackendService judges a backend service by the server group that it refers to.
 func (c *change) judgeBackendService(object *lbapi.BackendService) error {
 	for _, id := range object.ServerGroupIDs {
 		group := c.base.ServerGroups[id]
@@ -209,8 +208,8 @@ func readServerHealth(c *call) (any, error) {
 	return lbapi.ServerHealthList{Servers: shown, TotalCount: len(shown)}, nil
 }
 
-// serverHealth shows how one server of a backend service is; running is nil if it takes no traffic here, since its address is
-// not known, or not yet.
+// serverHealth shows how one server of a backend service is; running is nil if it takes no traffic here, since its
+// address is not known, or not yet.
 func serverHealth(object *lbapi.BackendService, server lbapi.Server, running *status.Server) lbapi.ServerHealth {
 	health := lbapi.ServerHealth{
 		ServerGroupID: server.GroupID,

@@ -1,6 +1,6 @@
-// Package control serves the control API (api.md): it authenticates a call, decodes it strictly, judges it by lbapi's rules and
-// by the objects that it refers to, hands the change to package desired, and answers once this node serves it. It knows the
-// words of the API and nothing of how state is stored or traffic carried.
+// Package control serves the control API (api.md): it authenticates a call, decodes it strictly, judges it by lbapi's
+// rules and by the objects that it refers to, hands the change to package desired, and answers once this node serves
+// it. It knows the words of the API and nothing of how state is stored or traffic carried.
 package control
 
 import (

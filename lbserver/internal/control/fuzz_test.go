@@ -13,8 +13,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// Whatever a client with a key sends, this server never fails, and the state
-// it leaves obeys every rule.
+// Whatever a client with a key sends, this server never fails, and the state it leaves obeys every rule.
 func FuzzCalls(f *testing.F) {
 	a := newAPI(f)
 	group, service, listener := a.fixture()

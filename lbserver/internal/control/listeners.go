@@ -25,7 +25,7 @@ func listeners() *resource {
 	}
 }
 
-// laterListenerFields are the fields of a listener that are to come.
+// laterListenerFields are the fields of a listener that are not supported yet.
 func laterListenerFields() map[string]string {
 	return map[string]string{
 		"urlMapId": notSupportedYet, "certificateSpecs": notSupportedYet, "hstsEnable": notSupportedYet,
@@ -128,8 +128,8 @@ func deleteListener(c *call, change *change) (any, error) {
 	return nothing{}, nil
 }
 
-// invalidProtocol refuses the protocols that this server does not serve, or
-// does not serve yet; known are those that the API has a place for.
+// invalidProtocol refuses the protocols that this server does not serve, or not yet; known are the protocols that the
+// API has for this kind of object.
 func invalidProtocol(protocol lbapi.Protocol, known lbapi.Words[lbapi.Protocol]) error {
 	switch {
 	case protocol == "Udp":
@@ -137,7 +137,7 @@ func invalidProtocol(protocol lbapi.Protocol, known lbapi.Words[lbapi.Protocol])
 	case protocol != lbapi.HTTP && known.Has(protocol):
 		return invalid(detail("protocol", "%q %s", protocol, notSupportedYet))
 	default:
-		return nil // anything else is for the rule table
+		return nil // the rule table judges anything else
 	}
 }
 
@@ -157,8 +157,8 @@ func (c *change) judgeListener(object *lbapi.Listener) error {
 	return nil
 }
 
-// portIsFree refuses a port that another listener has, on this load balancer
-// or on another one with the same VIP: the sockets would share the traffic.
+// portIsFree refuses a port that another listener has, on this load balancer or on another one with the same VIP: the
+// sockets would share the traffic.
 func (c *change) portIsFree(object *lbapi.Listener, loadBalancer *lbapi.LoadBalancer) error {
 	taken := snapshot.Sorted(c.base.Listeners, func(l *lbapi.Listener) bool {
 		return l.Port == object.Port && l.ID != object.ID &&
@@ -171,8 +171,7 @@ func (c *change) portIsFree(object *lbapi.Listener, loadBalancer *lbapi.LoadBala
 		object.Port, loadBalancer.PrivateIP.Address, nameListener(taken[0]), taken[0].LoadBalancerID)
 }
 
-// overlap reports whether a socket of one load balancer could take traffic of
-// the other.
+// overlap reports whether a socket of one load balancer could take traffic of the other.
 func overlap(a, b *lbapi.LoadBalancer) bool {
 	if a == nil || a.ID == b.ID {
 		return a != nil

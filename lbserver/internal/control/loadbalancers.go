@@ -78,7 +78,7 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	return lbapi.LoadBalancerCreated{ID: object.ID}, nil
 }
 
-// loadBalancerViolations judges what only a creation gives.
+// loadBalancerViolations judges the fields that only a creation has.
 func loadBalancerViolations(object *lbapi.LoadBalancer) []lbapi.Detail {
 	var details []lbapi.Detail
 	if object.Type != lbapi.LoadBalancerType {

@@ -5,10 +5,10 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// nothing is the result of a call that has nothing to say but that it is done.
+// nothing is the result of a call that returns no more than its success.
 type nothing struct{}
 
-// find returns the object that the path of the call names.
+// find returns the object that the path of the call names, or a refusal.
 func find[T any](c *call, objects map[string]*T, kind string) (*T, error) {
 	if object := objects[c.object]; object != nil {
 		return object, nil
@@ -37,7 +37,7 @@ func all[T any](objects map[string]*T) []*T {
 	return snapshot.Sorted(objects, func(*T) bool { return true })
 }
 
-// assign lays a given field over an object's.
+// assign sets a field of an object if the call gives it.
 func assign[T any](field, given *T) {
 	if given != nil {
 		*field = *given

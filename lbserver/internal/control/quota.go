@@ -20,11 +20,11 @@ type Quotas struct {
 type usage struct {
 	lbapi.Quota
 
-	holder string // what has the quota, in words: `load balancer "a" (alb-…)`
-	kinds  string // what it has, in words: "listeners"
+	holder string // in words: `load balancer "a" (alb-…)`
+	kinds  string // in words: "listeners"
 }
 
-// room refuses as many more objects as given if they do not fit; field is the field that asks for them.
+// room returns a refusal if more objects do not fit; field is the field that asks for them.
 func (u usage) room(field string, more int) error {
 	if u.Used+more <= u.Limit {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// refusalCase is a call that is refused for one reason. In path and body $ALB, $ALB2,
-// $GROUP, $VMS, $SERVICE, $OTHER, $LISTENER and $SERVER stand for ids.
+// refusalCase is a call that is refused for one reason. In path and body $ALB, $ALB2, $GROUP, $VMS, $SERVICE, $OTHER,
+// $LISTENER and $SERVER stand for ids.
 type refusalCase struct {
 	name, method, path, body string
 	status                   lbapi.ErrorStatus
@@ -31,8 +31,8 @@ func patch(name, path, body string, status lbapi.ErrorStatus, field, reason stri
 	return refusalCase{name, "PATCH", path, body, status, field, reason}
 }
 
-// listener is the body of a good creation with one more field, which may be
-// one of its own: then that one is left out of the rest.
+// listener is the body of a good creation with one more field, which may be one of its own: then that one is left out
+// of the rest.
 func listener(field string) string {
 	return merged(`"listenerName":"l"|"loadBalancerId":"$ALB"|"protocol":"Http"|"port":81|"backendId":"$SERVICE"`, field)
 }

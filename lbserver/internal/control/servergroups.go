@@ -49,8 +49,7 @@ func readServerGroup(c *call) (any, error) {
 	return lbapi.ServerGroupResult{ServerGroup: *c.server.shown(object)}, nil
 }
 
-// shown is a server group with the addresses of its instances filled in, as
-// far as the inventory has them.
+// shown is a server group with the addresses of its instances filled in, as far as the inventory has them.
 func (s *Server) shown(group *lbapi.ServerGroup) *lbapi.ServerGroup {
 	shown := *group
 	shown.Servers = append([]lbapi.Server{}, group.Servers...)

@@ -10,7 +10,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// The lists of the calls on servers.
+// The fields of the calls on servers that hold their lists.
 const (
 	fieldRegister   = "targetSpecs"
 	fieldUpdate     = "targetUpdateSpecs"
@@ -90,10 +90,9 @@ func newServer(group *lbapi.ServerGroup, body *lbapi.RegisterServer) lbapi.Serve
 	return server
 }
 
-// judgeServer judges a server by the rule table, by its group, and by where it
-// is.
+// judgeServer judges a server by the rule table, by its group, and by its address or instance.
 func (s *Server) judgeServer(group *lbapi.ServerGroup, server *lbapi.Server, at string) []lbapi.Detail {
-	if server.Type == "" { // what else would be wrong depends on it
+	if server.Type == "" { // all other rules depend on it
 		return []lbapi.Detail{detail(at+".type", "must be given")}
 	}
 	if details := server.Violations(at); len(details) > 0 {
@@ -170,8 +169,8 @@ func updateServers(c *call, change *change) (any, error) {
 		assign(&server.Port, update.Port)
 		assign(&server.Weight, update.Weight)
 		changedBy[index[i]] = i
-		// Its address was judged when it came; the rules of other servers may
-		// have changed since, and are no reason to refuse a weight.
+		// Its address was judged when it was registered. The allowed networks may have changed since then; that is no
+		// reason to refuse a weight.
 		details = append(details, server.Violations(at(fieldUpdate, i))...)
 	}
 	if err := invalid(bounded(details)...); err != nil {
@@ -189,8 +188,7 @@ func updateServers(c *call, change *change) (any, error) {
 	return nothing{}, nil
 }
 
-// decodeList decodes the body of a call that is a list of servers, which may
-// not be empty.
+// decodeList decodes the body of a call that is a list of servers, which may not be empty.
 func (c *call) decodeList(into any, field string, length func() int) error {
 	if err := c.decode(into, shape{required: []string{field}}); err != nil {
 		return err
@@ -203,8 +201,7 @@ func (c *call) decodeList(into any, field string, length func() int) error {
 
 func at(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
 
-// places returns the places of servers in their group. Each must be there and
-// be named once.
+// places returns the places of servers in their group. Each must be there and be named once.
 func places(group *lbapi.ServerGroup, ids []string, field func(int) string) ([]int, []lbapi.Detail) {
 	index := make([]int, len(ids))
 	var details []lbapi.Detail
@@ -222,9 +219,8 @@ func places(group *lbapi.ServerGroup, ids []string, field func(int) string) ([]i
 	return index, details
 }
 
-// unique refuses a group in which two servers have the same address or
-// instance and the same port. blame names, for their two places in the group,
-// the field of the call that put one there, and the place of the other.
+// unique refuses a group in which two servers have the same address or instance and the same port. For the two places
+// in the group, blame returns the field of the call that is at fault, and the place of the other server.
 func unique(group *lbapi.ServerGroup, blame func(before, i int) (field string, holder int)) error {
 	first := map[string]int{}
 	var details []lbapi.Detail
@@ -245,8 +241,8 @@ func unique(group *lbapi.ServerGroup, blame func(before, i int) (field string, h
 	return lbapi.NewError(lbapi.Conflict, details[0].Reason, bounded(details)...)
 }
 
-// location is what may be in a group only once: an address or instance with a
-// port. Addresses are compared, not their spellings.
+// location is what may be in a group only once: an address or instance with a port. Addresses are compared, not their
+// spellings.
 func location(server *lbapi.Server) string {
 	port := "the port of the backend service"
 	if server.Port != 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// replyLife is how long a stored answer is kept: 15 minutes past the allowed skew (api.md, "Signing"). A call may be dated that
-// far ahead and is good for as long after its date, to the second.
+// replyLife is how long a stored answer is kept: 15 minutes past the allowed skew (api.md, "Signing"). A call may be
+// dated that far ahead and is good for as long after its date, to the second.
 const replyLife = signature.MaxSkew + 15*time.Minute + time.Second
 
 // change is what a write does: it reads base and edits.
@@ -30,9 +30,9 @@ type storedAnswer struct {
 	Error  *lbapi.Error    `json:"error,omitempty"`
 }
 
-// write makes a change, or gives again the answer of an earlier call with the same nonce. Refusals are stored like results: a
-// captured call that was refused must not succeed when it is replayed after things have changed. Failures of this server are
-// not stored; the client may try again.
+// write makes a change, or gives again the answer of an earlier call with the same nonce. Refusals are stored like
+// results: a captured call that was refused must not succeed when it is replayed after things have changed. Failures of
+// this server are not stored; the client may try again.
 func (s *Server) write(ctx context.Context, c *call, operation operation) (a answer) {
 	earlier, err := s.config.State.Change(ctx, desired.Change{
 		Nonce: c.signed.Nonce,
@@ -90,8 +90,8 @@ func (c *call) reply(a answer) (*store.Reply, error) {
 	}, nil
 }
 
-// portRefusal turns a port that can't be opened into a refusal of the call. The listener's id may be one that is never given
-// out, so the refusal has its name alone.
+// portRefusal turns a port that can't be opened into a refusal of the call. The listener's id may be one that is never
+// given out, so the refusal has its name alone.
 func portRefusal(err error) error {
 	closed, ok := errors.AsType[*desired.PortError](err)
 	if !ok {

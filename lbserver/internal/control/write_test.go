@@ -199,8 +199,8 @@ func TestChangeIsJudgedAgainAfterAnotherProcessWrote(t *testing.T) {
 	}
 }
 
-// Clients that create, change, list and delete at once, and resend some of it:
-// every acknowledged object is there, none is there twice, no port is held by two.
+// Clients that create, change, list and delete at once, and resend some of it: every acknowledged object is there, none
+// is there twice, no port is held by two.
 func TestConcurrentClients(t *testing.T) {
 	const clients, rounds = 8, 6
 	a := newAPI(t, func(c *Config) { c.Quotas = Quotas{100, 100, 100, 100, 100} })

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// changeTimeout bounds a change from the moment that it has its turn. A caller that goes away does not end it: half a change
-	// is worse than one that nobody waits for.
+	// changeTimeout bounds a change from the moment that it has its turn. A caller that goes away does not end it: half
+	// a change is worse than one that nobody waits for.
 	changeTimeout = 30 * time.Second
 	// changeAttempts bounds how often a change is judged again because another process has written to the store.
 	changeAttempts = 5
@@ -20,21 +20,22 @@ const (
 
 // Change is what a caller wants to change.
 type Change struct {
-	// Nonce makes the change happen once: if the store has a reply of this nonce, that is the result. Empty, the change is made
-	// in any case.
+	// Nonce makes the change happen once: if the store has a reply of this nonce, that is the result. Empty, the change
+	// is made in any case.
 	Nonce string
 	// Judge decides on the state base what the change does. A nil edit changes nothing. The reply is stored in the same
-	// transaction as the edit; nil stores none. Judge is called again if the store has moved on meanwhile. Its error ends the
-	// change.
+	// transaction as the edit; nil stores none. Judge is called again if the store has moved on meanwhile. Its error
+	// ends the change.
 	Judge func(base *snapshot.Snapshot) (*snapshot.Edit, *store.Reply, error)
-	// Refuse decides what to store as the reply, if anything, if this node can't make the change: because of a *PortError, or by
-	// its own fault. If it is nil, the change fails with that error.
+	// Refuse decides what to store as the reply, if anything, if this node can't make the change: because of a
+	// *PortError, or by its own fault. If it is nil, the change fails with that error.
 	Refuse func(reason error) (*store.Reply, error)
 }
 
-// Change makes a change: it is judged on the current state, stored, and in force when Change returns. An earlier reply of the
-// same nonce is returned instead, and nothing changes. An error means that the store could not be read or written, or is one of
-// Judge's or Refuse's. After an error of the store it is not known whether the change was stored: the same nonce finds out.
+// Change makes a change: it is judged on the current state, stored, and in force when Change returns. An earlier reply
+// of the same nonce is returned instead, and nothing changes. An error means that the store could not be read or
+// written, or is one of Judge's or Refuse's. After an error of the store it is not known whether the change was stored:
+// the same nonce finds out.
 func (s *State) Change(ctx context.Context, change Change) (earlier *store.Reply, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,8 +132,8 @@ func (s *State) remember(ctx context.Context, base *snapshot.Snapshot, reply *st
 	return err
 }
 
-// RotatePersistenceKeys replaces the keys that seal persistence cookies. rotate is given the JSON form of the current keys and
-// returns that of the next.
+// RotatePersistenceKeys replaces the keys that seal persistence cookies. rotate is given the JSON form of the current
+// keys and returns that of the next.
 func (s *State) RotatePersistenceKeys(ctx context.Context, rotate func(keys []byte) ([]byte, error)) error {
 	_, err := s.Change(ctx, Change{Judge: func(base *snapshot.Snapshot) (*snapshot.Edit, *store.Reply, error) {
 		keys, err := rotate(base.PersistenceKeys)

@@ -25,8 +25,8 @@ type noInstances struct{}
 
 func (noInstances) Resolve(string) (netip.Addr, bool) { return netip.Addr{}, false }
 
-// pair is two states over one store: changes are made by the first, whose node carries nothing, and the second follows with a
-// node that carries traffic.
+// pair is two states over one store: changes are made by the first, whose node carries nothing, and the second follows
+// with a node that carries traffic.
 type pair struct {
 	t            *testing.T
 	leader       *desired.State

@@ -21,16 +21,16 @@ type Config struct {
 	Log   *slog.Logger
 	Now   func() time.Time
 
-	// What a store gets that has never been used: the VIP of the load balancer lbapi.DefaultLoadBalancerName, the JSON form of the
-	// first keys that seal persistence cookies, and the random bytes of ids.
+	// What a store gets that has never been used: the VIP of the load balancer lbapi.DefaultLoadBalancerName, the JSON
+	// form of the first keys that seal persistence cookies, and the random bytes of ids.
 	VIP             netip.Addr
 	PersistenceKeys func() ([]byte, error)
 	Random          io.Reader
 }
 
-// Open reads the desired state and puts it in force. A store that has never been used gets a load balancer first, and any that
-// lacks them the keys of the persistence cookies; a load balancer that was deleted does not come back. Listeners whose ports
-// can't be opened are logged, and RetryPorts tries them again: meanwhile the others take traffic.
+// Open reads the desired state and puts it in force. A store that has never been used gets a load balancer first, and
+// any that lacks them the keys of the persistence cookies; a load balancer that was deleted does not come back.
+// Listeners whose ports can't be opened are logged, and RetryPorts tries them again: meanwhile the others take traffic.
 func Open(ctx context.Context, config Config) (*State, error) {
 	s := &State{store: config.Store, node: config.Node, now: config.Now, log: config.Log, closed: map[string]bool{}}
 	first, err := config.load(ctx)

@@ -1,6 +1,6 @@
-// Package desired owns the desired state that is in force on this node. State reads it from the store, changes it and follows
-// the changes of others; it tells the node what differs, and answers once the node serves it. What a change may be is for its
-// caller to judge, and how traffic is carried is the node's matter.
+// Package desired owns the desired state that is in force on this node. State reads it from the store, changes it and
+// follows the changes of others; it tells the node what differs, and answers once the node serves it. What a change may
+// be is for its caller to judge, and how traffic is carried is the node's matter.
 package desired
 
 import (
@@ -25,15 +25,15 @@ const (
 
 // Node is the part of a process that carries the traffic. State calls it with one change at a time.
 type Node interface {
-	// Prepare does whatever of a change to the snapshot next can fail, such as opening ports, and changes nothing that traffic
-	// sees. changed names what differs from the snapshot in force, or may. next gets its revision before Apply.
+	// Prepare does whatever of a change to the snapshot next can fail, such as opening ports, and changes nothing that
+	// traffic sees. changed names what differs from the snapshot in force, or may. next gets its revision before Apply.
 	Prepare(ctx context.Context, next *snapshot.Snapshot, changed snapshot.Difference) (Prepared, error)
 }
 
 // Prepared is a change that can no longer fail. Either Apply or Abort is called, once.
 type Prepared interface {
-	// Closed lists the ports that could not be opened, also those that could not be opened before: each change tries them
-	// again. Apply puts everything else in force.
+	// Closed lists the ports that could not be opened, also those that could not be opened before: each change tries
+	// them again. Apply puts everything else in force.
 	Closed() []*PortError
 	// Apply returns when the node serves the change.
 	Apply()
@@ -55,8 +55,8 @@ type State struct {
 
 	// mu makes the judging, storing and applying of a change one step.
 	mu sync.Mutex
-	// behind is set if the store may have moved on without current: after a commit whose end is not known, or one by another
-	// process. Under mu.
+	// behind is set if the store may have moved on without current: after a commit whose end is not known, or one by
+	// another process. Under mu.
 	behind bool
 	// closed are the ids of the listeners of current whose ports could not be opened. Under mu.
 	closed map[string]bool
@@ -65,7 +65,8 @@ type State struct {
 // Current is the state that the node serves.
 func (s *State) Current() *snapshot.Snapshot { return s.current.Load() }
 
-// Reapply makes the node apply all of the current state again, for instance since the addresses of instances have changed.
+// Reapply makes the node apply all of the current state again, for instance since the addresses of instances have
+// changed.
 func (s *State) Reapply(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,9 +107,9 @@ func (s *State) retryPorts(ctx context.Context) error {
 	return s.reapply(ctx)
 }
 
-// Follow brings the node to each new revision of the store, until ctx ends. A port that can't be opened does not keep the rest
-// of a revision from being served. If the store can't be read, or a revision can't be applied, the node serves what it has and
-// Follow tries again.
+// Follow brings the node to each new revision of the store, until ctx ends. A port that can't be opened does not keep
+// the rest of a revision from being served. If the store can't be read, or a revision can't be applied, the node serves
+// what it has and Follow tries again.
 func (s *State) Follow(ctx context.Context) {
 	var failed string // the error that was logged last
 	for {
@@ -206,8 +207,8 @@ func read(ctx context.Context, from store.Store) (*snapshot.Snapshot, error) {
 	return snapshot.New(state)
 }
 
-// newlyClosed returns a port that a change can't open, other than those that could not be opened before it, or nil. The caller
-// holds mu.
+// newlyClosed returns a port that a change can't open, other than those that could not be opened before it, or nil. The
+// caller holds mu.
 func (s *State) newlyClosed(prepared Prepared) error {
 	for _, failure := range prepared.Closed() {
 		if !s.closed[failure.ListenerID] {

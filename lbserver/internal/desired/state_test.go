@@ -365,7 +365,8 @@ func TestAPortThatCannotBeOpenedRefusesAChange(t *testing.T) {
 	b.expectStored()
 }
 
-// A restart finds a port taken that was free before: that is no reason against other changes, nor for a log line each time.
+// A restart finds a port taken that was free before: that is no reason against other changes, nor for a log line each
+// time.
 func TestAPortThatWasClosedBeforeDoesNotStandInTheWay(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -8,8 +8,9 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// The reply by which CheckStore tries the store. It has more bytes than a large change writes, since a disk that is full still
-// takes a small one. No call has its nonce, which is no UUID. It has expired when it is written: the next change removes it.
+// The reply by which CheckStore tries the store. It has more bytes than a large change writes, since a disk that is
+// full still takes a small one. No call has its nonce, which is no UUID. It has expired when it is written: the next
+// change removes it.
 const (
 	trialNonce = "trial"
 	trialBytes = 32 << 10
@@ -32,8 +33,8 @@ func (s *State) commit(ctx context.Context, base uint64, records []store.Record,
 	return revision, err
 }
 
-// CheckStore returns why the store can't be read, or why changes can't be stored. It reads a little each time. It writes only
-// if the last write failed, so that it notices a full disk that was cleared before anybody makes a change.
+// CheckStore returns why the store can't be read, or why changes can't be stored. It reads a little each time. It
+// writes only if the last write failed, so that it notices a full disk that was cleared before anybody makes a change.
 func (s *State) CheckStore(ctx context.Context) error {
 	if _, err := s.store.Reply(ctx, trialNonce); err != nil && !errors.Is(err, store.ErrNoReply) {
 		return err

@@ -1,5 +1,5 @@
-// Package durable makes changes to files that survive a power cut. A file's content is durable once the file is synced, its
-// name only once the directory is; both are needed for a file that somebody was told of.
+// Package durable makes changes to files that survive a power cut. A file's content is durable once the file is synced,
+// its name only once the directory is; both are needed for a file that somebody was told of.
 package durable
 
 import (
@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file of this user's only (mode 0600), or replaces it as a whole: a crash leaves the old content or the
-// new.
+// WriteFile writes a file of this user's only (mode 0600), or replaces it as a whole: a crash leaves the old content or
+// the new.
 func WriteFile(path string, content []byte) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // made with mode 0600
 	if err != nil {

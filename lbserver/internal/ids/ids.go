@@ -1,5 +1,5 @@
-// Package ids makes the ids of new objects: a prefix that names the kind, and random characters. An id is never one that is
-// taken. Source of the form: api.md, "Envelope".
+// Package ids makes the ids of new objects: a prefix that names the kind, and random characters. An id is never one
+// that is taken. Source of the form: api.md, "Envelope".
 package ids
 
 import (

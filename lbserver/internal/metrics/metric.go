@@ -46,7 +46,7 @@ func (m *metric) send(out chan<- prometheus.Metric, sample prometheus.Metric, er
 	out <- sample
 }
 
-// metrics are all families.
+// metrics are all metric families.
 type metrics struct {
 	buildInfo, droppedLogLines metric
 

@@ -1,6 +1,6 @@
-// Package metrics shows operators what the load balancer does, in the format of Prometheus. A scrape reads package status;
-// nothing happens on the path of requests. Ids are labels; names, which users change, are in the info metrics, to be joined on
-// the id.
+// Package metrics shows operators what the load balancer does, in the format of Prometheus. A scrape reads package
+// status; nothing happens on the path of requests. Ids are labels; names, which users change, are in the info metrics,
+// to be joined on the id.
 package metrics
 
 import (
@@ -19,8 +19,8 @@ import (
 // megabytes.
 const maxScrapes = 4
 
-// Handler serves the metrics of the load balancer, of the Go runtime and of the process, from a registry of its own. The log
-// takes what goes wrong in a scrape.
+// Handler serves the metrics of the load balancer, of the Go runtime and of the process, from a registry of its own.
+// The log takes what goes wrong in a scrape.
 func Handler(from *status.Status, log *slog.Logger) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	for _, collector := range []prometheus.Collector{

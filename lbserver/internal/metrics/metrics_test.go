@@ -89,7 +89,7 @@ func (r *running) scrape(t *testing.T) string {
 	return recorder.Body.String()
 }
 
-// samples are the lines of our own metrics, but for the version of Go, without help and type.
+// samples are the lines of our own metrics, except the version of Go, without help and type.
 func samples(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

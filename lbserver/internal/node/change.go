@@ -18,8 +18,8 @@ type change struct {
 	closed    []*desired.PortError
 }
 
-// Prepare opens the ports of new listeners, and those that could not be opened before. It fails only if the node was stopped or
-// the persistence keys can't be used.
+// Prepare opens the ports of new listeners, and those that could not be opened before. It fails only if the node was
+// stopped or the persistence keys can't be used.
 func (n *Node) Prepare(
 	ctx context.Context, next *snapshot.Snapshot, changed snapshot.Difference,
 ) (desired.Prepared, error) {
@@ -40,8 +40,8 @@ func (n *Node) Prepare(
 
 func (c *change) Closed() []*desired.PortError { return c.closed }
 
-// Apply puts the change in force: first the backend services, then the listeners that send traffic to them, then the checks of
-// their servers.
+// Apply puts the change in force: first the backend services, then the listeners that send traffic to them, then the
+// checks of their servers.
 func (c *change) Apply() {
 	c.services.Apply()
 	c.listeners.Apply()

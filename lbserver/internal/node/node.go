@@ -1,6 +1,6 @@
-// Package node carries the traffic of this process by the desired state: it puts a snapshot in force in the backend services,
-// the listeners and the health checks, in an order that loses no request. Package desired calls it with one change at a time;
-// what runs is read through package status.
+// Package node carries the traffic of this process by the desired state: it puts a snapshot in force in the backend
+// services, the listeners and the health checks, in an order that loses no request. Package desired calls it with one
+// change at a time; what runs is read through package status.
 package node
 
 import (
@@ -85,8 +85,8 @@ func (n *Node) DroppedLogLines() uint64 { return n.accessLog.Dropped() }
 // ReopenAccessLog opens the file of the access log again.
 func (n *Node) ReopenAccessLog() error { return n.accessLog.Reopen() }
 
-// Shutdown stops taking connections and requests, waits for the requests in flight until ctx ends, and then closes what is
-// left. It returns ctx's error if it had to.
+// Shutdown stops taking connections and requests, waits for the requests in flight until ctx ends, and then closes what
+// is left. It returns ctx's error if it had to.
 func (n *Node) Shutdown(ctx context.Context) error { return n.proxy.Shutdown(ctx) }
 
 // Close stops traffic and checks at once, and writes the rest of the access log.

@@ -13,8 +13,8 @@ type Difference struct {
 }
 
 // Since returns how s differs from another snapshot; nil stands for an empty one, and then everything differs. From the
-// snapshot that s was edited from, that is what the edit touched, however many other objects there are. From any other, it is
-// every object that one of the two has.
+// snapshot that s was edited from, that is what the edit touched, however many other objects there are. From any other,
+// it is every object that one of the two has.
 func (s *Snapshot) Since(before *Snapshot) Difference {
 	if before != nil && s.from == weak.Make(before) {
 		return s.touched

@@ -25,8 +25,8 @@ func (s *Snapshot) Edit() *Edit {
 	return e
 }
 
-// Put adds or replaces an object of one of the kinds. The object belongs to the edit from then on; the caller must not change
-// it any more. If an equal object is there already, nothing changes: the data plane keeps what it has for it.
+// Put adds or replaces an object of one of the kinds. The object belongs to the edit from then on; the caller must not
+// change it any more. If an equal object is there already, nothing changes: the data plane keeps what it has for it.
 func Put[T any](e *Edit, object *T) {
 	kind := kindOf[T]()
 	id := kind.id(object)
@@ -56,8 +56,8 @@ func (e *Edit) PutPersistenceKeys(value []byte) {
 	e.records = append(e.records, store.Record{Kind: store.PersistenceKeys, ID: persistenceKeysID, Value: value})
 }
 
-// Done returns the next snapshot and the records that bring the store there. The caller sets the snapshot's revision when
-// the store has given one. Without records, nothing has changed.
+// Done returns the next snapshot and the records that bring the store there. The caller sets the snapshot's revision
+// when the store has given one. Without records, nothing has changed.
 func (e *Edit) Done() (*Snapshot, []store.Record, error) {
 	if e.err != nil {
 		return nil, nil, e.err

@@ -13,8 +13,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// goldenRecords are the records of a store that the lbserver of November 2026 wrote, when the stored form of an object was
-// its form in an answer. Among them are checks that are on and off, weights of 0, instances and empty groups.
+// goldenRecords are the records of a store that the lbserver of November 2026 wrote, when the stored form of an object
+// was its form in an answer. Among them are checks that are on and off, weights of 0, instances and empty groups.
 func goldenRecords(t *testing.T) []store.Record {
 	t.Helper()
 	text, err := os.ReadFile("testdata/records-of-format-1.json")

@@ -10,8 +10,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// kinds is the table of what a desired state consists of: one row a kind of record. A new kind is a row here, its map in
-// Snapshot and its ids in Difference. The table is never changed.
+// kinds is the table of what a desired state consists of: one row a kind of record. A new kind is a row here, its map
+// in Snapshot and its ids in Difference. The table is never changed.
 var kinds = [...]row{
 	&kind[lbapi.LoadBalancer]{
 		name:    store.LoadBalancer,
@@ -65,8 +65,8 @@ type kind[T any] struct {
 	objects func(*Snapshot) *map[string]*T
 	changed func(*Difference) *[]string
 	id      func(*T) string
-	// decode reads the stored form of an object, onto defaults made from the record's own protocol: a field that an older
-	// lbserver did not write has its default, not zero.
+	// decode reads the stored form of an object, onto defaults made from the record's own protocol: a field that an
+	// older lbserver did not write has its default, not zero.
 	decode func(value []byte) (*T, error)
 	// encode returns the stored form of an object, for encoding/json: every field is in it, whatever its value.
 	encode func(*T) any

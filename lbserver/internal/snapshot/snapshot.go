@@ -1,6 +1,6 @@
-// Package snapshot holds the desired state at one revision as an immutable value that is read without a lock. An Edit makes
-// the next snapshot with the records to store, and Since finds what differs between two; objects that an edit does not touch
-// are the same pointers in both. A table of kinds says how each kind of object is stored and read back.
+// Package snapshot holds the desired state at one revision as an immutable value that is read without a lock. An Edit
+// makes the next snapshot with the records to store, and Since finds what differs between two; objects that an edit
+// does not touch are the same pointers in both. A table of kinds says how each kind of object is stored and read back.
 package snapshot
 
 import (

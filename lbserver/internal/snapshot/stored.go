@@ -6,9 +6,10 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// The stored forms below stand where the API leaves a field out of an answer if it is empty. A store never does: in a record,
-// null, zero and missing must not be the same, or a default could not be told from a value that a user gave. Each embeds the
-// type of the API, whose fields it has otherwise, and hides the fields of which the stored form is another.
+// The stored forms below stand where the API leaves a field out of an answer if it is empty. A store never does: in a
+// record, null, zero and missing must not be the same, or a default could not be told from a value that a user gave.
+// Each embeds the type of the API, whose fields it has otherwise, and hides the fields of which the stored form is
+// another.
 
 // storedBackendService is the stored form of a backend service.
 type storedBackendService struct {

@@ -1,6 +1,7 @@
-// Package status is the read model of what runs: listeners, backend services and their servers, the access log and the store,
-// as values that nobody changes. Whatever shows the state of this process reads it here and nothing else of the data plane:
-// metrics, the API's health answers, /readyz. Nothing is counted here; each value is read when it is asked for.
+// Package status is the read model of what runs: listeners, backend services and their servers, the access log and the
+// store, as values that nobody changes. Whatever shows the state of this process reads it here and nothing else of the
+// data plane: metrics, the API's health answers, /readyz. Nothing is counted here; each value is read when it is asked
+// for.
 package status
 
 import (
@@ -33,8 +34,8 @@ type Status struct {
 	version    string
 }
 
-// New makes a Status of a node. checkStore returns why the store can't be read or written, now is the clock by which sessions
-// pass out of their window, and version is lbserver's.
+// New makes a Status of a node. checkStore returns why the store can't be read or written, now is the clock by which
+// sessions pass out of their window, and version is lbserver's.
 func New(node Node, checkStore func(context.Context) error, now func() time.Time, version string) *Status {
 	return &Status{node: node, checkStore: checkStore, now: now, version: version}
 }
@@ -48,8 +49,8 @@ func (s *Status) DroppedLogLines() uint64 { return s.node.DroppedLogLines() }
 // Store returns why the store can't be read, or why changes can't be stored.
 func (s *Status) Store(ctx context.Context) error { return s.checkStore(ctx) }
 
-// Ready returns what keeps the process from serving all that it should: the store, and each enabled listener whose port is not
-// open.
+// Ready returns what keeps the process from serving all that it should: the store, and each enabled listener whose port
+// is not open.
 func (s *Status) Ready(ctx context.Context) error {
 	failures := []error{s.Store(ctx)}
 	for _, listener := range s.Listeners() {
@@ -139,7 +140,8 @@ type Server struct {
 	Reason lbapi.UnhealthyReason // set if Status is lbapi.Unhealthy
 	Since  time.Time             // when Status became what it is
 
-	// Sessions estimates the sessions that persistence kept on the server within sessions.Window; nil while persistence is off.
+	// Sessions estimates the sessions that persistence kept on the server within sessions.Window; nil while persistence
+	// is off.
 	Sessions *int
 
 	InFlight       int64

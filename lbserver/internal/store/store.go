@@ -1,5 +1,6 @@
-// Package store says what a durable store of the desired state has to do. It knows records, revisions and replies, not what is
-// in them. The implementations are packages below it, and package storetest is the contract that each of them must pass.
+// Package store says what a durable store of the desired state has to do. It knows records, revisions and replies, not
+// what is in them. The implementations are packages below it, and package storetest is the contract that each of them
+// must pass.
 package store
 
 import (
@@ -27,13 +28,13 @@ type Record struct {
 	Value []byte // the object as JSON; nil deletes it
 }
 
-// Reply is the stored result of a mutating call, by the nonce of the call: a client that resends after a lost reply gets the
-// same result, and nothing happens twice.
+// Reply is the stored result of a mutating call, by the nonce of the call: a client that resends after a lost reply
+// gets the same result, and nothing happens twice.
 type Reply struct {
 	Nonce   string
-	Digest  [32]byte // SHA-256 of method, path and body, to tell a resend from another call
+	Digest  [32]byte // SHA-256 of method, path and body: a resend has the same
 	Body    []byte
-	Expires time.Time // from then on the reply may be forgotten
+	Expires time.Time // from then on the reply may be removed
 }
 
 // State is everything in the store at one revision.
@@ -60,7 +61,7 @@ type Store interface {
 
 // Errors that callers match.
 var (
-	// ErrStale says that somebody else has committed since the base revision was read: read again, judge again.
+	// ErrStale says that another commit was made since the base revision was read: read and judge again.
 	ErrStale = errors.New("the store has moved on to another revision")
 	// ErrNoReply says that no reply is stored for a nonce.
 	ErrNoReply = errors.New("no reply is stored for this nonce")

@@ -1,6 +1,6 @@
-// Package bolt is the default store: it keeps the desired state in one bbolt file, which one process has open at a time. Every
-// commit is a transaction that is synced to the disk before it is acknowledged. Damage is found when the file is opened, and
-// panics of bbolt become errors, so that the traffic outlives its store.
+// Package bolt is the default store: it keeps the desired state in one bbolt file, which one process has open at a
+// time. Every commit is a transaction that is synced to the disk before it is acknowledged. Damage is found when the
+// file is opened, and panics of bbolt become errors, so that the traffic outlives its store.
 package bolt
 
 import (
@@ -23,15 +23,14 @@ import (
 )
 
 const (
-	// format is the version of what the file holds. It rises when an older
-	// lbserver would misread it: one of format 1 ran health checks that are
-	// kept, but off. Older files are read as they are and get this format.
+	// format is the version of what the file holds. It rises when an older lbserver would misread it: one of format 1
+	// ran health checks that are kept, but off. Older files are read as they are and get this format.
 	format = 2
-	// lockPatience is how long Open waits for the file's lock: long enough for
-	// a predecessor that is just ending, short enough for a person to wait.
+	// lockPatience is how long Open waits for the file's lock: long enough for a predecessor that is just ending, short
+	// enough for a person to wait.
 	lockPatience = 2 * time.Second
-	// pruneAtOnce bounds the expired replies one commit removes in passing; it
-	// adds one reply at most, so that they never pile up.
+	// pruneAtOnce bounds the expired replies that one commit removes. A commit adds at most one reply, so they never
+	// pile up.
 	pruneAtOnce = 64
 )
 
@@ -49,27 +48,23 @@ var (
 // buckets are all buckets of the file.
 func buckets() [][]byte { return [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} }
 
-// Store is a store.Store in a file. Its errors are those that store.Store
-// names, the context's, *store.IOError and *store.DamagedError.
+// Store is a store.Store in a file. Its errors are those that store.Store names, the context's, *store.IOError and
+// *store.DamagedError.
 type Store struct {
 	db   *bbolt.DB
 	path string
 	now  func() time.Time
-	// broken is the damage that a write met: bbolt may hold its locks for ever
-	// since then, and gets no other write.
+	// broken is the damage that a write met: bbolt may hold its locks for ever since then, and gets no other write.
 	broken atomic.Pointer[store.DamagedError]
 
 	mu sync.Mutex
-	// moved is closed, and replaced, by each commit that may have raised the
-	// revision. Under mu.
+	// moved is closed, and replaced, by each commit that may have raised the revision. Under mu.
 	moved chan struct{}
 }
 
-// Open opens the store in the file path, or makes it, along with its
-// directory. The file is this user's only (mode 0600, a new directory 0700)
-// and locked until Close. It is read as a whole first. now tells when replies
-// expire. The errors for the reader to act on are *store.LockedError,
-// *store.FormatError, *store.DamagedError and *store.IOError.
+// Open opens the store in a file, or makes the file and its directory. Only this user may read them (mode 0600, a new
+// directory 0700), and the file is locked until Close. Open reads the whole file first. now is the clock by which
+// replies expire. The errors are *store.LockedError, *store.FormatError, *store.DamagedError and *store.IOError.
 func Open(path string, now func() time.Time) (*Store, error) {
 	directories, err := makeDirectory(filepath.Dir(path))
 	if err != nil {
@@ -86,10 +81,9 @@ func Open(path string, now func() time.Time) (*Store, error) {
 	return s, nil
 }
 
-// makePrivate takes other users' rights to a file that was copied or restored
-// with them.
+// makePrivate removes other users' rights to the file, which a copy or a restored backup may have.
 func (s *Store) makePrivate() error {
-	return s.wrap("make private the file", os.Chmod(s.path, 0o600))
+	return s.wrap("restrict the rights to the file", os.Chmod(s.path, 0o600))
 }
 
 // initialise gives a new file its buckets and checks the format of an old one.
@@ -126,8 +120,8 @@ func create(tx *bbolt.Tx) error {
 	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 }
 
-// makeDirectory makes a directory and those above it, and returns all whose
-// content it changed or a new file in path will.
+// makeDirectory makes a directory and its parents. It returns the directories that change by that, or by a new file in
+// path.
 func makeDirectory(path string) ([]string, error) {
 	changed := []string{path}
 	for directory := path; ; {
@@ -144,8 +138,8 @@ func makeDirectory(path string) ([]string, error) {
 	return changed, os.MkdirAll(path, 0o700)
 }
 
-// syncDirectories makes the file's name as durable as its content: without it
-// a power cut may take a new file away although each of its writes was synced.
+// syncDirectories makes the file's name as durable as its content: without it a power cut may take a new file away
+// although each of its writes was synced.
 func syncDirectories(paths []string) error {
 	for _, path := range paths {
 		if err := durable.SyncDirectory(path); err != nil {
@@ -165,7 +159,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 		state = store.State{Revision: revision(tx)}
 		return tx.Bucket(bucketRecords).ForEach(func(key, value []byte) error {
 			kind, id, _ := strings.Cut(string(key), "/")
-			// bbolt's memory is gone when the transaction ends.
+			// bbolt's memory is not valid after the transaction.
 			state.Records = append(state.Records, store.Record{
 				Kind: store.Kind(kind), ID: id, Value: append([]byte{}, value...),
 			})
@@ -282,7 +276,7 @@ func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
 	return s.wrap(op, err)
 }
 
-// wrap tells failures of the medium from the answers a caller matches.
+// wrap makes an IOError of an error that is none of those that callers match.
 func (s *Store) wrap(op string, err error) error {
 	_, foreign := errors.AsType[*store.FormatError](err)
 	_, damaged := errors.AsType[*store.DamagedError](err)

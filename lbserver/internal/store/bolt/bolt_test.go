@@ -60,8 +60,7 @@ func TestSecondProcessIsToldThatTheStoreIsInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	first := mustOpen(t, path, time.Now)
 	defer mustClose(t, first)
-	// The lock belongs to the open file, so a second opening in this process
-	// meets it just like one in another.
+	// The lock belongs to the open file, so a second opening in this process meets it just like one in another.
 	second, err := Open(path, time.Now)
 	var locked *store.LockedError
 	if !errors.As(err, &locked) || locked.Path != path {

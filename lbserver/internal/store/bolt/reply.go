@@ -13,7 +13,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// storedReply is a reply as the file holds it, by its nonce. Files of format 1 also have the HTTP status, which is in the body.
+// storedReply is a reply as the file holds it, by its nonce. Files of format 1 also have the HTTP status, which is in
+// the body.
 type storedReply struct {
 	Digest  []byte    `json:"digest"`
 	Body    []byte    `json:"body"`
@@ -42,7 +43,7 @@ func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 	return reply, nil
 }
 
-// readReply returns nil when there is none.
+// readReply returns nil if there is none.
 func readReply(tx *bbolt.Tx, nonce string) (*storedReply, error) {
 	value := tx.Bucket(bucketReplies).Get([]byte(nonce))
 	if value == nil {
@@ -64,7 +65,7 @@ func putReply(tx *bbolt.Tx, reply *store.Reply) error {
 		return err
 	}
 	if older != nil {
-		// Its expiry would take the newer one away too early.
+		// The expiry of the older reply would remove the newer one too early.
 		if err := tx.Bucket(bucketExpiry).Delete(expiryKey(older.Expires, reply.Nonce)); err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func putReply(tx *bbolt.Tx, reply *store.Reply) error {
 	return tx.Bucket(bucketExpiry).Put(expiryKey(reply.Expires, reply.Nonce), []byte{})
 }
 
-// prune forgets replies that have expired, the oldest first.
+// prune removes replies that have expired, the oldest first.
 func prune(tx *bbolt.Tx, now time.Time) error {
 	limit := expiryKey(now, "")
 	var expired [][]byte

@@ -1,5 +1,4 @@
-// Package storetest is the contract of store.Store as tests that every
-// implementation runs.
+// Package storetest is the contract of store.Store as tests that every implementation runs.
 package storetest
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// Open opens the store that lives at place, a directory of the test's own
-// that is empty at first. Opened again after Close it must have all it had.
+// Open opens the store that lives at place, a directory of the test's own that is empty at first. Opened again after
+// Close it must have all it had.
 type Open func(place string, now func() time.Time) (store.Store, error)
 
 // Run runs the contract.
