@@ -11,7 +11,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// Config is all that a Server can be told. Start from DefaultConfig.
+// Config is the configuration of a Server. Start from DefaultConfig.
 type Config struct {
 	// APIAddress is where the control API listens, as host:port; port 0 lets the kernel choose.
 	APIAddress string
@@ -19,7 +19,7 @@ type Config struct {
 	OpsAddress string
 	// VIP is the address of the load balancer that a new server starts with.
 	VIP netip.Addr
-	// DataDir holds the store and, where no keys are given, the generated pair. It is made with mode 0700.
+	// DataDir holds the store and, if no keys are given, the generated pair. It is made with mode 0700.
 	DataDir string
 	// Region is the one region that the API answers for.
 	Region string
@@ -31,11 +31,11 @@ type Config struct {
 	// APIInsecure allows an API address that is not loopback without TLS.
 	APIInsecure bool
 
-	// AllowedNetworks are the networks in which servers may lie. Link-local addresses are refused whatever it says.
+	// AllowedNetworks are the networks in which servers may lie. Link-local addresses are always refused.
 	AllowedNetworks []netip.Prefix
 	// Inventory is the file that resolves instance ids to addresses; empty for none.
 	Inventory string
-	// CheckSpeedup divides the intervals of health checks, and their timeouts to 1 s at the least, for tests; 1 or more.
+	// CheckSpeedup divides the intervals of health checks, and their timeouts down to 1 s, for tests; 1 or more.
 	CheckSpeedup int
 	// DrainTimeout is how long requests in flight may go on when the server stops, and when their listener is turned off or
 	// deleted; 0 ends them at once.
@@ -47,8 +47,8 @@ type Config struct {
 
 	Quotas Quotas
 
-	// Now is the clock that calls' dates are held against, that dates objects and answers and that ages stored answers and
-	// cookies; nil means time.Now. It is for tests.
+	// Now is the clock for the dates of calls, objects and answers, and for the age of stored answers and cookies; nil means
+	// time.Now. It is for tests.
 	Now func() time.Time
 	// Log takes the server's own log; nil discards it.
 	Log *slog.Logger

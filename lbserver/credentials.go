@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 )
 
-// credentialsFile is kept in the data directory, mode 0600.
+// credentialsFile is a file in the data directory, mode 0600.
 const credentialsFile = "credentials.json"
 
 // credentials are the pair of keys that sign API calls.
@@ -36,7 +37,7 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 		return pair, path, fmt.Errorf("read the API keys in %s: %w", path, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil { // a copy that was put back may have another mode
-		return pair, path, fmt.Errorf("keep the API keys to ourselves: %w", err)
+		return pair, path, fmt.Errorf("restrict the rights to the API keys: %w", err)
 	}
 	if pair.AccessKey == "" || pair.SecretKey == "" {
 		return pair, path, fmt.Errorf("read the API keys in %s: access_key or secret_key is missing", path)
@@ -47,35 +48,15 @@ func loadCredentials(directory string) (pair credentials, path string, err error
 	return pair, path, nil
 }
 
-// save writes the pair beside its place and moves it there, so that a crash leaves a whole file or none. When it returns
-// without an error, the pair survives a power cut: clients are told it.
+// save keeps the pair in a file. After it has returned without an error, the pair survives a power cut, since clients
+// use it from then on.
 func (c credentials) save(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the API keys: %w", err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), credentialsFile+".*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("keep the API keys: %w", err)
-	}
-	_, err = temporary.Write(append(text, '\n'))
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the API keys: %w", errors.Join(err, os.Remove(temporary.Name())))
-	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	if err := durable.WriteFile(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("keep the API keys: %w", err)
 	}
 	return nil
-}
-
-// syncDirectory makes the names in a directory as durable as what the files hold.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }

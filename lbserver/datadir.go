@@ -13,9 +13,9 @@ import (
 // storeFile is the store's file in the data directory.
 const storeFile = "lbserver.db"
 
-// openStore opens the store in the data directory, or makes a new one. API keys may have been put there before the first start,
-// so that no store beside them is a new one too, and the log tells. An empty file beside them is none: it is what is left of a
-// store, for instance by a copy onto a full disk.
+// openStore opens the store in the data directory, or makes a new one, and logs that. A new one is also made beside API keys
+// without a store, since the keys may have been put there before the first start. An empty file beside keys is refused: it is
+// what remains of a store, for instance after a copy onto a full disk.
 func (s *Server) openStore() error {
 	path := filepath.Join(s.config.DataDir, storeFile)
 	info, err := os.Stat(path)

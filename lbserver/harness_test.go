@@ -50,6 +50,14 @@ func testConfig(tb testing.TB) lbserver.Config {
 
 func start(tb testing.TB, config lbserver.Config) *balancer {
 	tb.Helper()
+	b := serve(tb, config)
+	b.connect()
+	return b
+}
+
+// serve runs an lbserver until the test ends, and makes no client.
+func serve(tb testing.TB, config lbserver.Config) *balancer {
+	tb.Helper()
 	server, err := lbserver.New(config)
 	if err != nil {
 		tb.Fatal(err)
@@ -69,7 +77,6 @@ func start(tb testing.TB, config lbserver.Config) *balancer {
 			tb.Errorf("stop lbserver: %v", err)
 		}
 	})
-	b.connect()
 	return b
 }
 
@@ -254,7 +261,7 @@ func waitFor(tb testing.TB, what string, done func() bool) {
 	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("waited %s in vain for %s", patience, what)
+			tb.Fatalf("waited %s without success for %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

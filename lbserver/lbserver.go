@@ -10,37 +10,25 @@ package lbserver
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/control"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/desired"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/inventory"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/metrics"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/node"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store/bolt"
 )
 
 const (
-	// inventoryInterval is how often the inventory file is looked at.
+	// inventoryInterval is the time between two looks at the inventory file.
 	inventoryInterval = time.Second
-	// listenerRetryInterval is how often the ports that another process held are tried again.
-	listenerRetryInterval = time.Second
-	// apiHeaderTimeout and apiIdleTimeout bound the API's and the operations' connections.
-	apiHeaderTimeout = 10 * time.Second
-	apiIdleTimeout   = 120 * time.Second
-	// apiTimeout bounds one call with its answer. A change takes at most 30 s.
-	apiTimeout = 60 * time.Second
-	// apiHeaderLimit bounds the head of an API call, in bytes; the longest field that is used, Authorization, has up to 8 KiB.
-	apiHeaderLimit = 32 << 10
 	// apiStopTimeout bounds the wait for API calls that are under way when the server stops.
 	apiStopTimeout = 5 * time.Second
 )
@@ -53,7 +41,9 @@ type Server struct {
 
 	store     *bolt.Store
 	inventory *inventory.Inventory
-	node      *node
+	node      *node.Node
+	state     *desired.State
+	status    *status.Status
 	control   *control.Server
 
 	api, operations                 *httpServer
@@ -65,7 +55,7 @@ type Server struct {
 }
 
 // New opens the store, binds the API's and the operations' address, and puts the stored configuration in force: its
-// listeners take connections from then on. It fails, with everything closed again, when an address is taken, the store is
+// listeners take connections from then on. It fails, with everything closed again, if an address is taken, the store is
 // in use or damaged, or the configuration can't be right.
 func New(config Config) (*Server, error) {
 	if config.Log == nil {
@@ -84,140 +74,6 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) open() (err error) {
-	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-	if err := s.openStore(); err != nil {
-		return err
-	}
-	if err := s.findCredentials(); err != nil {
-		return err
-	}
-	networks := inventory.Networks(s.config.AllowedNetworks)
-	if s.inventory, err = inventory.Open(s.config.Inventory, networks, s.log); err != nil {
-		return err
-	}
-	if s.apiListener, err = listen("API", s.config.APIAddress, "--api-address"); err != nil {
-		return err
-	}
-	if s.operationsListener, err = listen("operations", s.config.OpsAddress, "--ops-address"); err != nil {
-		return err
-	}
-	if err := s.restore(networks); err != nil {
-		return err
-	}
-	return s.serveHTTP()
-}
-
-// findCredentials takes the keys of the configuration, or those of the data directory.
-func (s *Server) findCredentials() error {
-	s.credentials = credentials{s.config.AccessKey, s.config.SecretKey}
-	if s.credentials.AccessKey != "" {
-		return nil
-	}
-	pair, path, err := loadCredentials(s.config.DataDir)
-	if err != nil {
-		return err
-	}
-	s.credentials = pair
-	s.log.Info("the API keys are in a file", "path", path)
-	return nil
-}
-
-// restore puts the stored state in force and makes the control API over it.
-func (s *Server) restore(networks inventory.Networks) error {
-	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
-	defer cancel()
-	state, err := control.Load(ctx, s.store, control.First{
-		VIP:             s.config.VIP,
-		PersistenceKeys: func() ([]byte, error) { return persistence.GenerateKeys().Encode() },
-		Now:             s.config.Now,
-		Random:          rand.Reader,
-	})
-	if err != nil {
-		return err
-	}
-	if s.node, err = newNode(s.config, s.inventory); err != nil {
-		return err
-	}
-	if err := s.node.restore(ctx, state); err != nil {
-		return err
-	}
-	keys := signature.Credentials{AccessKey: s.credentials.AccessKey, SecretKey: s.credentials.SecretKey}
-	s.control = control.New(control.Config{
-		Store:     s.store,
-		Node:      s.node,
-		Snapshot:  state,
-		Region:    s.config.Region,
-		Verifier:  signature.NewVerifier(s.config.Now, keys),
-		Quotas:    control.Quotas(s.config.Quotas),
-		VIP:       s.config.VIP,
-		Networks:  networks,
-		Inventory: s.inventory,
-		Now:       s.config.Now,
-		Random:    rand.Reader,
-		Log:       s.log,
-	})
-	return nil
-}
-
-// serveHTTP prepares the two HTTP servers beside the data plane.
-func (s *Server) serveHTTP() error {
-	metricsHandler, err := metrics.Handler(metrics.Sources{
-		Listeners:       s.node.proxy.Listeners,
-		Services:        s.node.services.Services,
-		DroppedLogLines: s.node.accessLog.Dropped,
-		Now:             time.Now,
-		Version:         s.config.Version,
-		Log:             s.log,
-	})
-	if err != nil {
-		return err
-	}
-	s.api = s.newHTTPServer(s.control)
-	s.operations = s.newHTTPServer(operationsHandler(metricsHandler, s.ready))
-	if s.config.APITLSCert == "" {
-		return nil
-	}
-	certificate, err := tls.LoadX509KeyPair(s.config.APITLSCert, s.config.APITLSKey)
-	if err != nil {
-		return fmt.Errorf("read the API's TLS certificate %s and key %s: %w", s.config.APITLSCert, s.config.APITLSKey, err)
-	}
-	s.apiListener = tls.NewListener(s.apiListener, &tls.Config{
-		Certificates: []tls.Certificate{certificate},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"},
-	})
-	return nil
-}
-
-func (s *Server) newHTTPServer(handler http.Handler) *httpServer {
-	made := &httpServer{handler: handler}
-	made.Server = &http.Server{
-		Handler:           made,
-		ReadHeaderTimeout: apiHeaderTimeout,
-		ReadTimeout:       apiTimeout,
-		WriteTimeout:      apiTimeout,
-		IdleTimeout:       apiIdleTimeout,
-		MaxHeaderBytes:    apiHeaderLimit,
-		// OPTIONS * is for the handler as well: the API answers no one without a signature.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	return made
-}
-
-// listen binds one of the server's own addresses.
-func listen(what, address, flag string) (net.Listener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("open the %s address: %w; choose another with %s", what, err, flag)
-	}
-	return listener, nil
-}
-
 // APIAddress is where the control API listens, as host:port.
 func (s *Server) APIAddress() string { return s.apiListener.Addr().String() }
 
@@ -229,18 +85,18 @@ func (s *Server) Credentials() (accessKey, secretKey string) {
 	return s.credentials.AccessKey, s.credentials.SecretKey
 }
 
-// ReopenLogs opens the access log's file again, for whoever rotates it.
+// ReopenLogs opens the file of the access log again, after it was rotated.
 func (s *Server) ReopenLogs() {
-	if err := s.node.reopenAccessLog(); err != nil {
+	if err := s.node.ReopenAccessLog(); err != nil {
 		s.log.Error("the access log could not be opened again", "error", err)
 	}
 }
 
-// RotatePersistenceKey has a new key seal persistence cookies. Those that clients have, sealed by the one before, hold until the
-// next rotation and are renewed with each response: rotations that lie further apart than the longest persistence timeout
-// in use, a day at the most, end no session.
+// RotatePersistenceKey makes a new key for persistence cookies. Cookies that clients have, sealed by the key before, are valid
+// until the next rotation and are renewed with each response: no session ends if rotations lie further apart than the longest
+// persistence timeout in use, which is at most a day.
 func (s *Server) RotatePersistenceKey(ctx context.Context) error {
-	err := s.control.RotatePersistenceKeys(ctx, func(current []byte) ([]byte, error) {
+	err := s.state.RotatePersistenceKeys(ctx, func(current []byte) ([]byte, error) {
 		keys, err := persistence.ParseKeys(current)
 		if err != nil {
 			return nil, err
@@ -252,14 +108,6 @@ func (s *Server) RotatePersistenceKey(ctx context.Context) error {
 	}
 	s.log.Info("a new key seals persistence cookies; those sealed by the one before hold until the next rotation")
 	return nil
-}
-
-// ready says what keeps the server from serving all that it should.
-func (s *Server) ready(ctx context.Context) error {
-	if _, err := s.store.Load(ctx); err != nil {
-		return err
-	}
-	return errors.Join(s.control.Storable(ctx), s.node.ready())
 }
 
 // Run serves until ctx ends; then it drains: no new connections, requests in flight get the drain timeout to finish. It
@@ -274,7 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() { failed <- serve("API", s.api, s.apiListener) })
 	serving.Go(func() { failed <- serve("operations", s.operations, s.operationsListener) })
 	watching.Go(func() { s.inventory.Run(background, inventoryInterval, s.instancesChanged) })
-	watching.Go(func() { s.retryListeners(background) })
+	watching.Go(func() { s.state.RetryPorts(background) })
 
 	var err error
 	inOrder := false
@@ -285,7 +133,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	stopBackground()
-	watching.Wait() // what they may be changing needs the data plane
+	watching.Wait() // a change that one of them makes needs the data plane
 	if inOrder {
 		s.drain() //nolint:contextcheck // ctx has ended; draining has its own time
 	}
@@ -295,15 +143,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func serve(what string, server *httpServer, listener net.Listener) error {
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the %s address: %w", what, err)
-	}
-	return nil
-}
-
-// drain ends the API, whose calls under way get a moment, and then the traffic, whose requests in flight get the drain timeout:
-// a change takes part in both, and would fail on a data plane that has been stopped.
+// drain first ends the API, whose calls have apiStopTimeout to end, and then the traffic, whose requests have the drain timeout.
+// A change takes part in both, and would fail on a data plane that has been stopped.
 func (s *Server) drain() {
 	calls, cancelCalls := s.closeableContext(apiStopTimeout)
 	defer cancelCalls()
@@ -314,7 +155,7 @@ func (s *Server) drain() {
 	}
 	requests, cancelRequests := s.closeableContext(s.config.DrainTimeout)
 	defer cancelRequests()
-	if err := s.node.proxy.Shutdown(requests); err != nil {
+	if err := s.node.Shutdown(requests); err != nil {
 		s.log.Warn("requests in flight were cut off", "drain_timeout", s.config.DrainTimeout, "error", err)
 	}
 }
@@ -332,36 +173,17 @@ func (s *Server) closeableContext(timeout time.Duration) (context.Context, conte
 	return ctx, cancel
 }
 
-// instancesChanged gives the node the state once more, with the new addresses.
+// instancesChanged applies the state again, with the new addresses of instances.
 func (s *Server) instancesChanged() {
 	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
 	defer cancel()
-	if err := s.control.Reapply(ctx); err != nil {
+	if err := s.state.Reapply(ctx); err != nil {
 		s.log.Error("new addresses of instances are not in force", "error", err)
 	}
 }
 
-// retryListeners tries to open the ports that were taken, until ctx ends.
-func (s *Server) retryListeners(ctx context.Context) {
-	tick := time.NewTicker(listenerRetryInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if !s.node.anyFailing() {
-				continue
-			}
-			if err := s.control.Reapply(ctx); err != nil {
-				s.log.Error("listeners without a port could not be tried again", "error", err)
-			}
-		}
-	}
-}
-
-// Close stops at once: connections are cut where they are. A change that is being made is made first: what was acknowledged is
-// in the store. Further calls wait for the first and return its result.
+// Close stops at once and cuts all connections. A change that is being made is finished first: what was acknowledged is in the
+// store. Further calls wait for the first and return its result.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		close(s.closed)
@@ -385,7 +207,7 @@ func (s *Server) Close() error {
 			}
 		}
 		if s.node != nil {
-			failures = append(failures, s.node.close())
+			failures = append(failures, s.node.Close())
 		}
 		if s.store != nil {
 			failures = append(failures, s.store.Close())

@@ -10,8 +10,8 @@ import (
 // readinessTimeout bounds what /readyz does, so that a probe of it never piles up behind a slow disk.
 const readinessTimeout = 2 * time.Second
 
-// operationsHandler serves what operators and their tools read. None of it needs a key, none of it changes anything, so
-// it listens on an address of its own, loopback by default.
+// operationsHandler serves the paths that operators and their tools read. They need no key and change nothing, and have an
+// address of their own, which is loopback by default.
 func operationsHandler(metrics http.Handler, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)

@@ -24,6 +24,16 @@ type BackendService struct {
 	CreatedTime         string      `json:"createdTime"`
 }
 
+// DefaultBackendService is a backend service with every optional field at its default. It has no health check:
+// DefaultHealthCheck makes one.
+func DefaultBackendService() BackendService {
+	return BackendService{
+		Scheduler:          Schedulers()[0].Wire,
+		ServerGroupIDs:     []string{},
+		PersistenceTimeout: int(PersistenceTimeout.Default),
+	}
+}
+
 // CreateBackendService is the body of a creation; a nil field was not given.
 type CreateBackendService struct {
 	Name                *string          `json:"backendName,omitempty"`
@@ -58,7 +68,7 @@ type PatchBackendService struct {
 	ForwardedClientPort *bool            `json:"httpForwardedClientPort,omitempty"`
 	ProxyProtocol       *bool            `json:"proxyProtocol,omitempty"`
 	HealthCheck         *HealthCheckSpec `json:"healthCheckSpec,omitempty"`
-	// CloseHealthCheck turns checking off; a HealthCheck turns it on again.
+	// CloseHealthCheck turns checking off, and on again as it was; a HealthCheck turns it on too.
 	CloseHealthCheck *bool   `json:"closeHealthCheck,omitempty"`
 	Description      *string `json:"description,omitempty"`
 }

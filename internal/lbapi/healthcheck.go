@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// HealthCheck is how a backend service checks its servers. Protocol is empty while checking is off.
+// HealthCheck is how a backend service checks its servers. In an answer, Protocol is empty while checking is off.
 type HealthCheck struct {
 	Protocol           Protocol    `json:"protocol"`
 	HealthyThreshold   int         `json:"healthyThresholdCount"`   // 1–5 checks in a row
@@ -17,10 +17,13 @@ type HealthCheck struct {
 	Domain             string      `json:"httpDomain,omitempty"` // Host field; empty = none
 	Path               string      `json:"httpPath,omitempty"`
 	Codes              []string    `json:"httpCode,omitempty"`
+	// Off says that the server keeps the check but does not run it. It is never on the wire: answers show a check that is off
+	// as the zero HealthCheck.
+	Off bool `json:"-"`
 }
 
 // Enabled reports whether checking is on.
-func (h *HealthCheck) Enabled() bool { return h.Protocol != "" }
+func (h *HealthCheck) Enabled() bool { return h.Protocol != "" && !h.Off }
 
 // HealthCheckSpec is a health check as given in a call; a nil field was not given.
 type HealthCheckSpec struct {
@@ -36,15 +39,15 @@ type HealthCheckSpec struct {
 	Codes              *[]string    `json:"httpCode,omitempty"`
 }
 
-// Apply lays the spec over a health check: what is not given stays as it is, but for HTTP fields where the protocol changes. One
-// that was off starts from the defaults. The zero HealthCheck is the one to give for a creation.
+// Apply lays the spec over a health check and turns it on. Fields that are not given stay as they are, except the HTTP fields
+// if the protocol changes. The zero HealthCheck, which is the one to give for a creation, starts from the defaults.
 func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	protocol := to.Protocol
 	if s.Protocol != nil {
 		protocol = *s.Protocol
 	}
 	switch defaults := DefaultHealthCheck(protocol); {
-	case !to.Enabled():
+	case to.Protocol == "":
 		to = defaults
 	case protocol != to.Protocol:
 		to.Protocol = protocol
@@ -59,6 +62,7 @@ func (s *HealthCheckSpec) Apply(to HealthCheck) HealthCheck {
 	set(&to.Domain, s.Domain)
 	set(&to.Path, s.Path)
 	set(&to.Codes, s.Codes)
+	to.Off = false
 	return to
 }
 

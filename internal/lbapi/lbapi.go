@@ -5,7 +5,10 @@
 // format (backend, targetGroup, algorithm, sessionStickiness) appear only in struct tags and in the Term table.
 package lbapi
 
-import "net/url"
+import (
+	"net/url"
+	"time"
+)
 
 // Service names of the signing scope.
 const (
@@ -56,6 +59,9 @@ func (c Collection) VerbPath(region, id, verb string) string {
 func HealthPath(region, backendServiceID string) string {
 	return BackendServices.ObjectPath(region, backendServiceID) + "/health"
 }
+
+// Timestamp is a time as createdTime has it: RFC 3339, in UTC.
+func Timestamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // DefaultLoadBalancerName is the name of the load balancer that a new lbserver starts with.
 const DefaultLoadBalancerName = "alb-default"

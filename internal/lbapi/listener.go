@@ -18,6 +18,16 @@ type Listener struct {
 	CreatedTime      string   `json:"createdTime"`
 }
 
+// DefaultListener is a listener of a protocol with every optional field at its default.
+func DefaultListener(protocol Protocol) Listener {
+	return Listener{
+		Protocol:    protocol,
+		Action:      ActionForward,
+		Status:      On,
+		IdleTimeout: int(IdleTimeout(protocol).Default),
+	}
+}
+
 // CreateListener is the body of a creation; a nil field was not given.
 type CreateListener struct {
 	Name             *string   `json:"listenerName,omitempty"`

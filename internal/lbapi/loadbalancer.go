@@ -13,6 +13,11 @@ type LoadBalancer struct {
 	CreatedTime      string    `json:"createdTime"`
 }
 
+// DefaultLoadBalancer is a load balancer with every optional field at its default.
+func DefaultLoadBalancer() LoadBalancer {
+	return LoadBalancer{Type: LoadBalancerType, Zones: []string{}}
+}
+
 // FieldDeleteProtection is the field that a refusal to delete names when protection is the reason. Unlike an object in use,
 // it does not come free by waiting.
 const FieldDeleteProtection = "deleteProtection"

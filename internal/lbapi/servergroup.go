@@ -11,6 +11,11 @@ type ServerGroup struct {
 	CreatedTime    string          `json:"createdTime"`
 }
 
+// DefaultServerGroup is a server group with every optional field at its default.
+func DefaultServerGroup() ServerGroup {
+	return ServerGroup{Type: GroupOfInstances, Servers: []Server{}}
+}
+
 // Server is one server of a group.
 type Server struct {
 	ID      string     `json:"targetId"`

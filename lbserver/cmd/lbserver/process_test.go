@@ -347,7 +347,7 @@ func TestAPortTakenAtStartUpIsReportedAndTriedAgain(t *testing.T) {
 
 	second := mustLaunch(t, directory)
 	status, body, err := get(t, second.operations+"/readyz")
-	if status != http.StatusServiceUnavailable || err != nil || !strings.Contains(body, "another process, or lbserver's own API or operations address, holds that port") {
+	if status != http.StatusServiceUnavailable || err != nil || !strings.Contains(body, "another process, or lbserver's own API or operations address, holds the port") {
 		t.Errorf("/readyz while the port is taken: %d %q %v", status, body, err)
 	}
 	if err := thief.Close(); err != nil {

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,8 +25,10 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/desired"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/inventory"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store/bolt"
 )
@@ -41,23 +42,23 @@ const (
 	instances  = `{"vm-1":{"type":"vm","ipAddress":"10.0.0.5"},"vm-2":{"type":"vm","ipAddress":"10.0.0.6"},"c-1":{"type":"container","ipAddress":"10.0.0.7"}}`
 )
 
-// fakeNode stands in for the data plane: it keeps what it serves, and refuses
-// what a test tells it to.
+// fakeNode stands in for the data plane: it keeps what it serves, and refuses what a test tells it to.
 type fakeNode struct {
 	mu       sync.Mutex
 	serving  *snapshot.Snapshot
 	prepared int // neither applied nor aborted yet
 	refuse   func(next *snapshot.Snapshot) error
-	verdicts map[string]Verdict
-	sessions map[string]lbapi.SessionCount
+	closed   func(next *snapshot.Snapshot) []*desired.PortError
+	servers  []status.Server // of any backend service
 }
 
 type fakePrepared struct {
-	node *fakeNode
-	next *snapshot.Snapshot
+	node   *fakeNode
+	next   *snapshot.Snapshot
+	closed []*desired.PortError
 }
 
-func (n *fakeNode) Prepare(_ context.Context, next *snapshot.Snapshot) (Prepared, error) {
+func (n *fakeNode) Prepare(_ context.Context, next *snapshot.Snapshot, _ snapshot.Difference) (desired.Prepared, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.refuse != nil {
@@ -65,13 +66,19 @@ func (n *fakeNode) Prepare(_ context.Context, next *snapshot.Snapshot) (Prepared
 			return nil, err
 		}
 	}
+	prepared := &fakePrepared{node: n, next: next}
+	if n.closed != nil {
+		prepared.closed = n.closed(next)
+	}
 	n.prepared++
-	return &fakePrepared{node: n, next: next}, nil
+	return prepared, nil
 }
 
-func (n *fakeNode) Verdicts(string) map[string]Verdict { return n.verdicts }
+func (n *fakeNode) backendService(string) (status.BackendService, bool) {
+	return status.BackendService{Servers: n.servers}, true
+}
 
-func (n *fakeNode) Sessions(string) map[string]lbapi.SessionCount { return n.sessions }
+func (p *fakePrepared) Closed() []*desired.PortError { return p.closed }
 
 func (p *fakePrepared) Apply() { p.end(p.next) }
 func (p *fakePrepared) Abort() { p.end(nil) }
@@ -89,23 +96,12 @@ func (p *fakePrepared) end(next *snapshot.Snapshot) {
 type faultyStore struct {
 	store.Store
 	before, after error
-	stale         int // so many commits find that another process was quicker
-	room          int // when above 0, a commit that brings more bytes finds the disk full
+	stale         int // that many commits find that another process was quicker
 }
 
 func (f *faultyStore) Commit(ctx context.Context, base uint64, records []store.Record, reply *store.Reply) (uint64, error) {
 	if f.before != nil {
 		return 0, f.before
-	}
-	brings := 0
-	for _, record := range records {
-		brings += len(record.Value)
-	}
-	if reply != nil {
-		brings += len(reply.Body)
-	}
-	if f.room > 0 && brings > f.room {
-		return 0, syscall.ENOSPC
 	}
 	if f.stale > 0 {
 		f.stale--
@@ -122,6 +118,7 @@ func (f *faultyStore) Commit(ctx context.Context, base uint64, records []store.R
 type api struct {
 	t      testing.TB
 	server *Server
+	state  *desired.State
 	node   *fakeNode
 	store  *faultyStore
 	web    *httptest.Server
@@ -133,7 +130,7 @@ type api struct {
 
 func newAPI(tb testing.TB, options ...func(*Config)) *api {
 	tb.Helper()
-	a := &api{t: tb, node: &fakeNode{}, log: &bytes.Buffer{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	a := &api{t: tb, node: &fakeNode{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	directory := tb.TempDir()
 	clock := func() time.Time { return a.now }
 	opened, err := bolt.Open(filepath.Join(directory, "store.db"), clock)
@@ -142,13 +139,16 @@ func newAPI(tb testing.TB, options ...func(*Config)) *api {
 	}
 	a.store = &faultyStore{Store: opened}
 	vip := netip.MustParseAddr("127.0.0.1")
-	current, err := Load(tb.Context(), a.store, First{
-		VIP: vip, PersistenceKeys: func() ([]byte, error) { return []byte(`"keys"`), nil }, Now: clock, Random: rand.Reader,
+	a.log = &bytes.Buffer{}
+	log := slog.New(slog.NewJSONHandler(&lockedWriter{to: a.log}, nil))
+	a.state, err = desired.Open(tb.Context(), desired.Config{
+		Store: a.store, Node: a.node, Log: log, Now: clock,
+		VIP: vip, PersistenceKeys: func() ([]byte, error) { return []byte(`"keys"`), nil }, Random: rand.Reader,
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for id := range current.LoadBalancers {
+	for id := range a.state.Current().LoadBalancers {
 		a.alb = id
 	}
 	networks := inventory.Networks{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
@@ -161,11 +161,11 @@ func newAPI(tb testing.TB, options ...func(*Config)) *api {
 		tb.Fatal(err)
 	}
 	config := Config{
-		Store: a.store, Node: a.node, Snapshot: current, Region: testRegion,
+		State: a.state, BackendService: a.node.backendService, Region: testRegion,
 		Verifier: signature.NewVerifier(clock, credentials()),
 		Quotas:   Quotas{LoadBalancers: 5, Listeners: 20, BackendServices: 20, ServerGroups: 20, Servers: 100},
 		VIP:      vip, Networks: networks, Inventory: known, Now: clock, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(&lockedWriter{to: a.log}, nil)),
+		Log: log,
 	}
 	for _, option := range options {
 		option(&config)
@@ -294,15 +294,14 @@ func (a *api) fixture() (group, service, listener string) {
 	return group, service, listener
 }
 
-// expect fails unless an answer is a refusal with one detail on field, whose
-// reason holds reason.
-func (r response) expect(t *testing.T, status lbapi.ErrorStatus, field, reason string) {
+// expect fails unless an answer is a refusal with one detail on field, whose reason has the given text.
+func (r response) expect(t *testing.T, want lbapi.ErrorStatus, field, reason string) {
 	t.Helper()
 	if r.Error == nil {
-		t.Fatalf("succeeded with %s, want %s", r.Result, status)
+		t.Fatalf("succeeded with %s, want %s", r.Result, want)
 	}
-	if r.Error.Status != status || r.status != status.HTTPStatus() {
-		t.Errorf("HTTP %d %s, want %d %s: %v", r.status, r.Error.Status, status.HTTPStatus(), status, r.Error)
+	if r.Error.Status != want || r.status != want.HTTPStatus() {
+		t.Errorf("HTTP %d %s, want %d %s: %v", r.status, r.Error.Status, want.HTTPStatus(), want, r.Error)
 	}
 	if len(r.Error.Details) != 1 || r.Error.Details[0].Field != field || !strings.Contains(r.Error.Details[0].Reason, reason) {
 		t.Errorf("details %q, want %s: …%s…", r.Error.Details, field, reason)
@@ -337,10 +336,10 @@ func (a *api) expectStored() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	if diff := cmp.Diff(stored, a.server.Snapshot(), cmpopts.IgnoreUnexported(snapshot.Snapshot{})); diff != "" {
+	if diff := cmp.Diff(stored, a.state.Current(), cmpopts.IgnoreUnexported(snapshot.Snapshot{})); diff != "" {
 		a.t.Errorf("what is stored and what is served differ (-stored +served):\n%s", diff)
 	}
-	if a.node.serving != nil && a.node.serving != a.server.Snapshot() {
-		a.t.Errorf("the node serves revision %d, the API answers from %d", a.node.serving.Revision, a.server.Snapshot().Revision)
+	if a.node.serving != a.state.Current() {
+		a.t.Errorf("the node serves revision %d, the API answers from %d", a.node.serving.Revision, a.state.Current().Revision)
 	}
 }

@@ -2,8 +2,13 @@ package control
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 )
 
 func backendServices() *resource {
@@ -31,6 +36,9 @@ func listBackendServices(c *call) (any, error) {
 		"loadBalancerId": func(b *lbapi.BackendService) string { return b.LoadBalancerID },
 		"protocol":       func(b *lbapi.BackendService) string { return string(b.Protocol) },
 	}, func(b *lbapi.BackendService) string { return b.CreatedTime })
+	for i := range items {
+		items[i] = shownBackendService(&items[i])
+	}
 	return lbapi.BackendServiceList{BackendServices: items, TotalCount: total}, err
 }
 
@@ -39,7 +47,16 @@ func readBackendService(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lbapi.BackendServiceResult{BackendService: *object}, nil
+	return lbapi.BackendServiceResult{BackendService: shownBackendService(object)}, nil
+}
+
+// shownBackendService is a backend service as answers show it: a check that is off has no fields.
+func shownBackendService(object *lbapi.BackendService) lbapi.BackendService {
+	shown := *object
+	if !shown.HealthCheck.Enabled() {
+		shown.HealthCheck = lbapi.HealthCheck{}
+	}
+	return shown
 }
 
 func createBackendService(c *call, change *change) (any, error) {
@@ -51,14 +68,10 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.BackendService{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID, Protocol: *body.Protocol, Port: *body.Port,
-		Scheduler:          lbapi.Schedulers()[0].Wire,
-		ServerGroupIDs:     []string{},
-		PersistenceTimeout: int(lbapi.PersistenceTimeout.Default),
-		HealthCheck:        body.HealthCheck.Apply(lbapi.HealthCheck{}),
-		CreatedTime:        timestamp(c.started),
-	}
+	object := lbapi.DefaultBackendService()
+	object.Name, object.LoadBalancerID, object.Protocol, object.Port = *body.Name, *body.LoadBalancerID, *body.Protocol, *body.Port
+	object.HealthCheck = body.HealthCheck.Apply(lbapi.HealthCheck{})
+	object.CreatedTime = lbapi.Timestamp(c.started)
 	assign(&object.Scheduler, body.Scheduler)
 	assign(&object.ServerGroupIDs, body.ServerGroupIDs)
 	assign(&object.SessionPersistence, body.SessionPersistence)
@@ -80,18 +93,17 @@ func createBackendService(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := change.judgeBackendService(object); err != nil {
+	if err := change.judgeBackendService(&object); err != nil {
 		return nil, err
 	}
-	used := len(backendServicesOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "backend services", used, c.server.config.Quotas.BackendServices); err != nil {
+	if err := c.server.config.Quotas.backendServices(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixBackendService, in(change.base.BackendServices))
+	object.ID, err = c.server.ids.New(lbapi.PrefixBackendService, ids.In(change.base.BackendServices))
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutBackendService(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.BackendServiceCreated{ID: object.ID}, nil
 }
 
@@ -124,24 +136,28 @@ func patchBackendService(c *call, change *change) (any, error) {
 	if err := change.judgeBackendService(&object); err != nil {
 		return nil, err
 	}
-	put(change.base.BackendServices, object.ID, &object, change.edit.PutBackendService)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
-// patchHealthCheck turns checking off or lays a spec over it, which turns it
-// on again. It returns what is wrong with the fields themselves.
+// patchHealthCheck turns checking off, turns it on again, or lays a spec over it, which turns it on too. It returns
+// what is wrong with the fields themselves.
 func patchHealthCheck(object *lbapi.BackendService, body *lbapi.PatchBackendService) []lbapi.Detail {
 	off := body.CloseHealthCheck != nil && *body.CloseHealthCheck
 	switch {
 	case off && body.HealthCheck != nil:
 		return []lbapi.Detail{detail("closeHealthCheck", "cannot be true together with a healthCheckSpec, which turns checking on")}
-	case off:
-		object.HealthCheck = lbapi.HealthCheck{}
 	case body.HealthCheck != nil:
 		object.HealthCheck = body.HealthCheck.Apply(object.HealthCheck)
 		return body.HealthCheck.Violations()
+	case body.CloseHealthCheck == nil:
+		return nil
+	case !off && object.HealthCheck.Protocol == "":
+		return []lbapi.Detail{detail("closeHealthCheck", "cannot be false: there is no health check to turn on again; give a healthCheckSpec")}
+	default:
+		object.HealthCheck.Off = off
+		return nil
 	}
-	return nil
 }
 
 func deleteBackendService(c *call, change *change) (any, error) {
@@ -153,12 +169,11 @@ func deleteBackendService(c *call, change *change) (any, error) {
 	if err := inUse("backendId", nameBackendService(object), users); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteBackendService(object.ID)
+	snapshot.Delete[lbapi.BackendService](change.edit, object.ID)
 	return nothing{}, nil
 }
 
-// judgeBackendService judges a backend service by the server group that it
-// refers to.
+// judgeBackendService judges a backend service by the server group that it refers to.
 func (c *change) judgeBackendService(object *lbapi.BackendService) error {
 	for _, id := range object.ServerGroupIDs {
 		group := c.base.ServerGroups[id]
@@ -179,22 +194,23 @@ func readServerHealth(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers := []lbapi.ServerHealth{}
+	shown := []lbapi.ServerHealth{}
 	if group := now.ServerGroupOf(object); group != nil {
-		verdicts, sessions := c.server.config.Node.Verdicts(object.ID), c.server.config.Node.Sessions(object.ID)
+		running := map[string]*status.Server{}
+		service, _ := c.server.config.BackendService(object.ID)
+		for i := range service.Servers {
+			running[service.Servers[i].Object.ID] = &service.Servers[i]
+		}
 		for _, server := range c.server.shown(group).Servers {
-			health := serverHealth(object, server, verdicts)
-			if counted, ok := sessions[server.ID]; ok {
-				health.Sessions = &counted
-			}
-			servers = append(servers, health)
+			shown = append(shown, serverHealth(object, server, running[server.ID]))
 		}
 	}
-	return lbapi.ServerHealthList{Servers: servers, TotalCount: len(servers)}, nil
+	return lbapi.ServerHealthList{Servers: shown, TotalCount: len(shown)}, nil
 }
 
-// serverHealth shows the verdict on one server of a backend service.
-func serverHealth(object *lbapi.BackendService, server lbapi.Server, verdicts map[string]Verdict) lbapi.ServerHealth {
+// serverHealth shows how one server of a backend service is; running is nil if it takes no traffic here, since its
+// address is not known, or not yet.
+func serverHealth(object *lbapi.BackendService, server lbapi.Server, running *status.Server) lbapi.ServerHealth {
 	health := lbapi.ServerHealth{
 		ServerGroupID: server.GroupID,
 		InstanceID:    server.InstanceID,
@@ -206,10 +222,12 @@ func serverHealth(object *lbapi.BackendService, server lbapi.Server, verdicts ma
 	if health.Port == 0 {
 		health.Port = object.Port
 	}
-	verdict, known := verdicts[server.ID]
 	switch {
-	case known:
-		health.Status, health.Reason = verdict.Status, verdict.Reason
+	case running != nil:
+		health.Status, health.Reason = running.Status, running.Reason
+		if running.Sessions != nil {
+			health.Sessions = &lbapi.SessionCount{Count: *running.Sessions, Window: int(sessions.Window / time.Second)}
+		}
 	case server.Address == "":
 		health.Status = lbapi.Unhealthy
 		health.Reason = lbapi.UnhealthyReason{

@@ -24,7 +24,7 @@ import (
 // unavailableRetry is the Retry-After of a 503, in seconds.
 const unavailableRetry = "1"
 
-// call is one call of the API under way. It belongs to its goroutine.
+// call is one call of the API that is being served. It belongs to its goroutine.
 type call struct {
 	server  *Server
 	request *http.Request
@@ -38,8 +38,8 @@ type call struct {
 	allow   string // for a 405
 }
 
-// answer is how a call ends: with a result or a refusal, and with the cause
-// behind a refusal that is this server's fault, which is for the log only.
+// answer is how a call ends: with a result or a refusal. If a refusal is this server's own fault, the cause is there
+// for the log.
 type answer struct {
 	result  json.RawMessage
 	refusal *lbapi.Error
@@ -64,8 +64,7 @@ func (s *Server) handler(scope signature.Scope, find func(*call) (methods, error
 	})
 }
 
-// serveSafely turns a panic into an answer, so that one faulty call does not
-// take the traffic of all others with it.
+// serveSafely turns a panic into an answer, so that one faulty call does not take the traffic of all others with it.
 func (c *call) serveSafely(
 	ctx context.Context, w http.ResponseWriter, scope signature.Scope, find func(*call) (methods, error),
 ) (a answer) {
@@ -118,7 +117,7 @@ func (c *call) readBody(w http.ResponseWriter) error {
 	return nil
 }
 
-// authenticate refuses a call that is not signed as api.md, "Signing", asks.
+// authenticate refuses a call whose signature does not satisfy api.md, "Signing".
 func (c *call) authenticate(scope signature.Scope) error {
 	signed, err := c.server.config.Verifier.Verify(c.request, c.body, scope)
 	if err != nil {
@@ -128,7 +127,7 @@ func (c *call) authenticate(scope signature.Scope) error {
 	return nil
 }
 
-// unauthenticated is the refusal of a call whose signature is not good.
+// unauthenticated is the refusal of a call whose signature is not valid.
 func unauthenticated(err error) error {
 	field := "Authorization"
 	var (
@@ -147,7 +146,7 @@ func unauthenticated(err error) error {
 	return refuse(lbapi.Unauthenticated, field, "%v", err)
 }
 
-// checkContentType refuses a body that says that it is not JSON.
+// checkContentType refuses a body whose Content-Type is not JSON.
 func (c *call) checkContentType() error {
 	value := c.request.Header.Get("Content-Type")
 	if value == "" {
@@ -169,13 +168,13 @@ func (c *call) noBody() error {
 	return refuse(lbapi.InvalidArgument, "body", "%s takes query parameters only, no body", c.request.Method)
 }
 
-// digest tells a resend from another call with the same nonce.
+// digest is what a resend has in common with the first call, and another call with the same nonce has not.
 func (c *call) digest() [sha256.Size]byte {
 	path := strings.TrimSuffix(c.request.URL.Path, "/")
 	return sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%x", c.request.Method, path, c.signed.BodyDigest))
 }
 
-func (c *call) now() *snapshot.Snapshot { return c.server.current.Load() }
+func (c *call) now() *snapshot.Snapshot { return c.server.config.State.Current() }
 
 // succeeded makes the answer of an operation.
 func (c *call) succeeded(result any, err error) answer {
@@ -189,8 +188,8 @@ func (c *call) succeeded(result any, err error) answer {
 	return answer{result: text}
 }
 
-// failed makes the answer of a call that ended with an error: a refusal as it
-// is, anything else as 500 without its inner matters.
+// failed makes the answer of a call that ended with an error: a refusal is passed on, anything else is a 500 that keeps
+// the cause for the log.
 func (c *call) failed(err error) answer {
 	if refusal, ok := errors.AsType[*lbapi.Error](err); ok {
 		return answer{refusal: refusal}
@@ -199,8 +198,7 @@ func (c *call) failed(err error) answer {
 	return answer{refusal: lbapi.NewError(lbapi.Internal, message), cause: err}
 }
 
-// unavailable makes the answer of a call for which the store could not be
-// read or written.
+// unavailable makes the answer to a call for which the store could not be read or written.
 func unavailable(err error) answer {
 	message := "the load balancer's store cannot be read or written; its log has the reason under this request id. " +
 		"Mend that, then send the call again"
@@ -212,7 +210,7 @@ func (c *call) send(w http.ResponseWriter, a answer) {
 	header.Set(lbapi.HeaderRequestID, c.id)
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
-	// The clock that the signature was judged by: a client whose own differs can see it.
+	// The clock by which the signature was judged, so that a client whose clock differs can see it.
 	header.Set("Date", c.server.config.Now().UTC().Format(http.TimeFormat))
 	switch a.status() {
 	case http.StatusUnauthorized:
@@ -224,11 +222,11 @@ func (c *call) send(w http.ResponseWriter, a answer) {
 	}
 	w.WriteHeader(a.status())
 	envelope := lbapi.Envelope[json.RawMessage]{RequestID: c.id, Result: a.result, Error: a.refusal}
-	// A client that has gone away needs no answer; it can ask again by its nonce.
+	// A client that has gone away needs no answer; it can resend the call with its nonce.
 	_ = json.NewEncoder(w).Encode(envelope)
 }
 
-// loggedPath bounds what the log shows of a path, in bytes; that of any object is shorter.
+// loggedPath bounds how much of a path the log shows, in bytes; the path of any object is shorter.
 const loggedPath = 256
 
 func shortened(path string) string {

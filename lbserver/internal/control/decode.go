@@ -9,19 +9,18 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/strictjson"
 )
 
-// shape says what a body may hold.
+// shape says which fields a body may have.
 type shape struct {
 	// required fields must be given and not be null.
 	required []string
-	// sibling is the body of the other of creation and change, or nil: a field
-	// that only it has is known, but has no place here.
+	// sibling is the body of a change if this one is of a creation, and the other way round, or nil: a field that only
+	// the sibling has is refused with a reason of its own.
 	sibling any
-	// refused gives the reasons against further fields of the published API.
+	// refused has the reasons against other fields of the published API.
 	refused map[string]string
 }
 
-// absentFields are those of the published API that no body takes (api.md,
-// "Envelope").
+// absentFields are the fields of the published API that no body takes (api.md, "Envelope").
 func absentFields() []string {
 	return []string{
 		"agIds", "agInfoSpec", "chargeSpec", "elasticIp", "securityGroupIds", "userTags", "securityPolicyId",
@@ -29,8 +28,7 @@ func absentFields() []string {
 	}
 }
 
-// decode reads the body of a call into a wire type. All that is wrong with its
-// form is refused at once, each by its path.
+// decode reads the body of a call into a wire type. All faults of its form are refused together, each with its path.
 func (c *call) decode(into any, shape shape) error {
 	if err := c.checkContentType(); err != nil {
 		return err
@@ -53,8 +51,8 @@ func (c *call) decode(into any, shape shape) error {
 	return invalid(details...)
 }
 
-// takePathParameters removes the path's own parameters, which clients repeat,
-// from a body, and returns those that do not agree with the path.
+// takePathParameters removes the path's own parameters, which clients repeat, from a body. It returns a fault for each
+// that does not agree with the path.
 func (c *call) takePathParameters(body *strictjson.Object) []lbapi.Detail {
 	var details []lbapi.Detail
 	parameters := c.pathParameters()
@@ -66,7 +64,7 @@ func (c *call) takePathParameters(body *strictjson.Object) []lbapi.Detail {
 	return details
 }
 
-// pathParameters are the names and values that the path of the call holds.
+// pathParameters are the names and values in the path of the call.
 func (c *call) pathParameters() map[string]string {
 	parameters := map[string]string{"regionId": c.server.config.Region}
 	if c.object != "" {
@@ -79,8 +77,7 @@ func disagrees(name, want string) lbapi.Detail {
 	return detail(name, "must be %q, as in the path, or be left out", want)
 }
 
-// takeRefused removes from a body the fields that have a reason of their own
-// against them.
+// takeRefused removes from a body the fields that are refused for a reason of their own, and returns the faults.
 func (c *call) takeRefused(body *strictjson.Object, into any, shape shape) []lbapi.Detail {
 	reasons := map[string]string{}
 	if shape.sibling != nil {

@@ -13,8 +13,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// Whatever a client with a key sends, this server never fails, and the state
-// it leaves obeys every rule.
+// Whatever a client with a key sends, this server never fails, and the state it leaves obeys every rule.
 func FuzzCalls(f *testing.F) {
 	a := newAPI(f)
 	group, service, listener := a.fixture()
@@ -46,7 +45,7 @@ func FuzzCalls(f *testing.F) {
 		if recorder.Code >= http.StatusInternalServerError {
 			t.Fatalf("HTTP %d: %s", recorder.Code, recorder.Body)
 		}
-		expectRules(t, a.server.Snapshot())
+		expectRules(t, a.state.Current())
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 )
 
 func TestNewStoreHasTheFirstLoadBalancer(t *testing.T) {
@@ -22,15 +24,6 @@ func TestNewStoreHasTheFirstLoadBalancer(t *testing.T) {
 	})
 	if len(a.alb) != len("alb-")+10 || strings.Trim(a.alb[4:], "abcdefghijklmnopqrstuvwxyz234567") != "" {
 		t.Errorf("id %q is not alb- and 10 lower-case base32 characters", a.alb)
-	}
-}
-
-func TestDeletedFirstLoadBalancerDoesNotComeBack(t *testing.T) {
-	a := newAPI(t)
-	a.must("DELETE", base+"loadBalancers/"+a.alb, "")
-	again, err := Load(t.Context(), a.store, First{})
-	if err != nil || len(again.LoadBalancers) != 0 {
-		t.Errorf("after a restart: %v, %v", again, err)
 	}
 }
 
@@ -106,28 +99,57 @@ func TestHealthCheckGoesOffAndOn(t *testing.T) {
 	a := newAPI(t)
 	_, id, _ := a.fixture()
 	path := base + "backends/" + id
-	protocol := func() any {
+	check := func() map[string]any {
 		backend, _ := a.must("GET", path, "")["backend"].(map[string]any)
-		check, _ := backend["healthCheck"].(map[string]any)
-		return check["protocol"]
+		found, _ := backend["healthCheck"].(map[string]any)
+		return found
 	}
 	for _, step := range []struct {
 		body string
-		want any
+		want map[string]any
 	}{
-		{`{"closeHealthCheck":false}`, "Http"},
-		{`{"closeHealthCheck":true}`, ""},
-		{`{"closeHealthCheck":false}`, ""},
-		{`{"description":"no word of the check"}`, ""},
-		{`{"closeHealthCheck":false,"healthCheckSpec":{"protocol":"Tcp"}}`, "Tcp"},
-		{`{"closeHealthCheck":true}`, ""},
-		{`{"healthCheckSpec":{"protocol":"Http","httpCode":["200-299"]}}`, "Http"},
+		{`{"closeHealthCheck":false,"healthCheckSpec":{"protocol":"Http","httpPath":"/a"}}`, map[string]any{"protocol": "Http", "httpPath": "/a"}},
+		{`{"closeHealthCheck":false}`, map[string]any{"protocol": "Http", "httpPath": "/a"}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": "", "intervalSeconds": 0.0}},
+		{`{"description":"no word of the check"}`, map[string]any{"protocol": ""}},
+		{`{"closeHealthCheck":null}`, map[string]any{"protocol": ""}},
+		{`{"closeHealthCheck":false}`, map[string]any{"protocol": "Http", "httpPath": "/a", "intervalSeconds": 5.0}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": ""}},
+		{`{"healthCheckSpec":{"protocol":"Http","httpCode":["200-299"]}}`, map[string]any{"protocol": "Http", "httpPath": "/a", "httpCode": []any{"200-299"}}},
+		{`{"closeHealthCheck":true}`, map[string]any{"protocol": ""}},
+		{`{"healthCheckSpec":{"protocol":"Tcp"}}`, map[string]any{"protocol": "Tcp"}},
 	} {
 		a.must("PATCH", path, step.body)
-		if got := protocol(); got != step.want {
-			t.Errorf("after %s the check's protocol is %q, want %q", step.body, got, step.want)
+		got := check()
+		expectFields(t, got, step.want)
+		if _, shown := got["httpPath"]; shown != (step.want["protocol"] == "Http") {
+			t.Errorf("after %s the check is %v", step.body, got)
 		}
+		a.expectStored()
 	}
+}
+
+// A check that was turned off before the store kept it can't come back.
+func TestACheckThatIsNotThereIsNotTurnedOn(t *testing.T) {
+	a := newAPI(t)
+	_, id, _ := a.fixture()
+	object := *a.state.Current().BackendServices[id]
+	object.HealthCheck = lbapi.HealthCheck{}
+	edit := a.state.Current().Edit()
+	snapshot.Put(edit, &object)
+	_, records, err := edit.Done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.store.Commit(t.Context(), a.state.Current().Revision, records, nil); err != nil {
+		t.Fatal(err)
+	}
+	path := base + "backends/" + id
+	a.call("PATCH", path, `{"closeHealthCheck":false}`).expect(t, lbapi.InvalidArgument, "closeHealthCheck", "there is no health check to turn on again")
+	a.must("PATCH", path, `{"closeHealthCheck":true}`)
+	a.call("PATCH", path, `{"closeHealthCheck":false}`).expect(t, lbapi.InvalidArgument, "closeHealthCheck", "there is no health check to turn on again")
+	a.must("PATCH", path, `{"healthCheckSpec":{"protocol":"Tcp"}}`)
+	a.must("PATCH", path, `{"closeHealthCheck":false}`)
 }
 
 func TestServersComeChangeAndGo(t *testing.T) {
@@ -180,7 +202,7 @@ func TestInstancesShowTheirAddresses(t *testing.T) {
 	}
 	expectFields(t, targets[0], map[string]any{"type": "vm", "instanceId": "vm-1", "ipAddress": "10.0.0.5"})
 	expectFields(t, targets[1], map[string]any{"type": "container", "instanceId": "c-1", "ipAddress": "10.0.0.7"})
-	for _, stored := range a.server.Snapshot().ServerGroups[group].Servers {
+	for _, stored := range a.state.Current().ServerGroups[group].Servers {
 		if stored.Address != "" {
 			t.Errorf("the address %s of instance %s is stored; it may change without a call", stored.Address, stored.InstanceID)
 		}
@@ -194,10 +216,10 @@ func TestServerHealthIsTheNodes(t *testing.T) {
 		`{"targetSpecs":[{"type":"ip","ipAddress":"10.0.0.1"},{"type":"ip","ipAddress":"10.0.0.2","port":81,"weight":5}]}`)
 	ids, _ := registered["targetIds"].([]any)
 	first, _ := ids[0].(string)
-	a.node.verdicts = map[string]Verdict{first: {
-		Status: lbapi.Unhealthy, Reason: lbapi.UnhealthyReason{Reason: lbapi.ConnectFailed, Detail: "connection refused"},
+	a.node.servers = []status.Server{{
+		Object: &lbapi.Server{ID: first}, Status: lbapi.Unhealthy, Sessions: new(int),
+		Reason: lbapi.UnhealthyReason{Reason: lbapi.ConnectFailed, Detail: "connection refused"},
 	}}
-	a.node.sessions = map[string]lbapi.SessionCount{first: {Count: 0, Window: 300}}
 	got := a.must("GET", base+"backends/"+service+"/health", "")
 	want := map[string]any{"totalCount": 2.0, "targetHealths": []any{
 		map[string]any{
@@ -220,13 +242,13 @@ func TestServerHealthIsTheNodes(t *testing.T) {
 func TestAChangeToTheSameChangesNothing(t *testing.T) {
 	a := newAPI(t)
 	group, service, listener := a.fixture()
-	before := a.server.Snapshot()
+	before := a.state.Current()
 	a.must("PATCH", base+"listeners/"+listener, `{"listenerName":"web","status":"On"}`)
 	a.must("PATCH", base+"backends/"+service, `{"targetGroupIds":["`+group+`"],"healthCheckSpec":{"protocol":"Http"}}`)
 	a.must("PATCH", base+"targetGroups/"+group, `{}`)
 	a.must("PATCH", base+"loadBalancers/"+a.alb, `{"loadBalancerName":"alb-default"}`)
-	if a.server.Snapshot() != before {
-		t.Errorf("revision went from %d to %d", before.Revision, a.server.Snapshot().Revision)
+	if a.state.Current() != before {
+		t.Errorf("revision went from %d to %d", before.Revision, a.state.Current().Revision)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -24,7 +25,7 @@ func listeners() *resource {
 	}
 }
 
-// laterListenerFields are the fields of a listener that are to come.
+// laterListenerFields are the fields of a listener that are not supported yet.
 func laterListenerFields() map[string]string {
 	return map[string]string{
 		"urlMapId": notSupportedYet, "certificateSpecs": notSupportedYet, "hstsEnable": notSupportedYet,
@@ -60,14 +61,9 @@ func createListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.Listener{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID, Protocol: *body.Protocol, Port: *body.Port,
-		BackendServiceID: *body.BackendServiceID,
-		Action:           lbapi.ActionForward,
-		Status:           lbapi.On,
-		IdleTimeout:      int(lbapi.IdleTimeout(*body.Protocol).Default),
-		CreatedTime:      timestamp(c.started),
-	}
+	object := lbapi.DefaultListener(*body.Protocol)
+	object.Name, object.LoadBalancerID, object.Port = *body.Name, *body.LoadBalancerID, *body.Port
+	object.BackendServiceID, object.CreatedTime = *body.BackendServiceID, lbapi.Timestamp(c.started)
 	assign(&object.Action, body.Action)
 	assign(&object.IdleTimeout, body.IdleTimeout)
 	assign(&object.Description, body.Description)
@@ -81,21 +77,20 @@ func createListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := change.judgeListener(object); err != nil {
+	if err := change.judgeListener(&object); err != nil {
 		return nil, err
 	}
-	if err := change.portIsFree(object, loadBalancer); err != nil {
+	if err := change.portIsFree(&object, loadBalancer); err != nil {
 		return nil, err
 	}
-	used := len(listenersOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "listeners", used, c.server.config.Quotas.Listeners); err != nil {
+	if err := c.server.config.Quotas.listeners(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixListener, in(change.base.Listeners))
+	object.ID, err = c.server.ids.New(lbapi.PrefixListener, ids.In(change.base.Listeners))
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutListener(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.ListenerCreated{ID: object.ID}, nil
 }
 
@@ -120,7 +115,7 @@ func patchListener(c *call, change *change) (any, error) {
 	if err := change.judgeListener(&object); err != nil {
 		return nil, err
 	}
-	put(change.base.Listeners, object.ID, &object, change.edit.PutListener)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -129,12 +124,12 @@ func deleteListener(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change.edit.DeleteListener(object.ID)
+	snapshot.Delete[lbapi.Listener](change.edit, object.ID)
 	return nothing{}, nil
 }
 
-// invalidProtocol refuses the protocols that this server does not serve, or
-// does not serve yet; known are those that the API has a place for.
+// invalidProtocol refuses the protocols that this server does not serve, or not yet; known are the protocols that the
+// API has for this kind of object.
 func invalidProtocol(protocol lbapi.Protocol, known lbapi.Words[lbapi.Protocol]) error {
 	switch {
 	case protocol == "Udp":
@@ -142,7 +137,7 @@ func invalidProtocol(protocol lbapi.Protocol, known lbapi.Words[lbapi.Protocol])
 	case protocol != lbapi.HTTP && known.Has(protocol):
 		return invalid(detail("protocol", "%q %s", protocol, notSupportedYet))
 	default:
-		return nil // anything else is for the rule table
+		return nil // the rule table judges anything else
 	}
 }
 
@@ -156,15 +151,14 @@ func (c *change) judgeListener(object *lbapi.Listener) error {
 		return invalid(detail("backendId", "%s is on load balancer %s; it must be on the listener's, %s",
 			nameBackendService(target), target.LoadBalancerID, object.LoadBalancerID))
 	}
-	if want := lbapi.ProtocolBehind(object.Protocol); target.Protocol != want {
-		return refuse(lbapi.Conflict, "backendId", "%s has protocol %q; behind a listener of protocol %q it must be %q",
-			nameBackendService(target), target.Protocol, object.Protocol, want)
+	if reason := lbapi.ProtocolMismatch(lbapi.Wire, object.Protocol, target.Protocol); reason != "" {
+		return refuse(lbapi.Conflict, "backendId", "%s", reason)
 	}
 	return nil
 }
 
-// portIsFree refuses a port that another listener has, on this load balancer
-// or on another one with the same VIP: the sockets would share the traffic.
+// portIsFree refuses a port that another listener has, on this load balancer or on another one with the same VIP: the
+// sockets would share the traffic.
 func (c *change) portIsFree(object *lbapi.Listener, loadBalancer *lbapi.LoadBalancer) error {
 	taken := snapshot.Sorted(c.base.Listeners, func(l *lbapi.Listener) bool {
 		return l.Port == object.Port && l.ID != object.ID &&
@@ -177,8 +171,7 @@ func (c *change) portIsFree(object *lbapi.Listener, loadBalancer *lbapi.LoadBala
 		object.Port, loadBalancer.PrivateIP.Address, nameListener(taken[0]), taken[0].LoadBalancerID)
 }
 
-// overlap reports whether a socket of one load balancer could take traffic of
-// the other.
+// overlap reports whether a socket of one load balancer could take traffic of the other.
 func overlap(a, b *lbapi.LoadBalancer) bool {
 	if a == nil || a.ID == b.ID {
 		return a != nil

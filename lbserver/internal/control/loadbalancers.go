@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
@@ -29,21 +30,21 @@ func listLoadBalancers(c *call) (any, error) {
 		"loadBalancerIds":   func(l *lbapi.LoadBalancer) string { return l.ID },
 		"loadBalancerNames": func(l *lbapi.LoadBalancer) string { return l.Name },
 	}, func(l *lbapi.LoadBalancer) string { return l.CreatedTime })
-	quota := &lbapi.Quota{Used: len(c.now().LoadBalancers), Limit: c.server.config.Quotas.LoadBalancers}
-	return lbapi.LoadBalancerList{LoadBalancers: items, TotalCount: total, Quota: quota}, err
+	used := c.server.config.Quotas.loadBalancers(c.now())
+	return lbapi.LoadBalancerList{LoadBalancers: items, TotalCount: total, Quota: &used.Quota}, err
 }
 
 func readLoadBalancer(c *call) (any, error) {
-	now, limits := c.now(), c.server.config.Quotas
+	now, quotas := c.now(), c.server.config.Quotas
 	object, err := get(c, now.LoadBalancers, "load balancer")
 	if err != nil {
 		return nil, err
 	}
 	return lbapi.LoadBalancerResult{LoadBalancer: *object, Quotas: &lbapi.LoadBalancerQuotas{
-		Listeners:       lbapi.Quota{Used: len(listenersOn(now, object.ID)), Limit: limits.Listeners},
-		BackendServices: lbapi.Quota{Used: len(backendServicesOn(now, object.ID)), Limit: limits.BackendServices},
-		ServerGroups:    lbapi.Quota{Used: len(serverGroupsOn(now, object.ID)), Limit: limits.ServerGroups},
-		ServersPerGroup: limits.Servers,
+		Listeners:       quotas.listeners(now, object).Quota,
+		BackendServices: quotas.backendServices(now, object).Quota,
+		ServerGroups:    quotas.serverGroups(now, object).Quota,
+		ServersPerGroup: quotas.Servers,
 	}}, nil
 }
 
@@ -53,35 +54,31 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.LoadBalancer{
-		Type:        lbapi.LoadBalancerType,
-		Zones:       append([]string{}, body.Zones...),
-		PrivateIP:   lbapi.PrivateIP{Address: c.server.config.VIP.String()},
-		CreatedTime: timestamp(c.started),
-	}
+	object := lbapi.DefaultLoadBalancer()
+	object.Zones = append(object.Zones, body.Zones...)
+	object.PrivateIP.Address, object.CreatedTime = c.server.config.VIP.String(), lbapi.Timestamp(c.started)
 	assign(&object.Name, body.Name)
 	assign(&object.Type, body.Type)
 	assign(&object.SubnetID, body.SubnetID)
 	assign(&object.PrivateIP.Address, body.PrivateIPAddress)
 	assign(&object.Description, body.Description)
 	assign(&object.DeleteProtection, body.DeleteProtection)
-	details := append(object.Violations(), loadBalancerViolations(object)...)
+	details := append(object.Violations(), loadBalancerViolations(&object)...)
 	if err := invalid(details...); err != nil {
 		return nil, err
 	}
-	if used, quota := len(change.base.LoadBalancers), c.server.config.Quotas.LoadBalancers; used >= quota {
-		return nil, refuse(lbapi.QuotaExceeded, "loadBalancerName",
-			"this server has %d of %d load balancers; delete one or raise the quota", used, quota)
+	if err := c.server.config.Quotas.loadBalancers(change.base).room("loadBalancerName", 1); err != nil {
+		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixLoadBalancer, in(change.base.LoadBalancers))
+	object.ID, err = c.server.ids.New(lbapi.PrefixLoadBalancer, ids.In(change.base.LoadBalancers))
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutLoadBalancer(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.LoadBalancerCreated{ID: object.ID}, nil
 }
 
-// loadBalancerViolations judges what only a creation gives.
+// loadBalancerViolations judges the fields that only a creation has.
 func loadBalancerViolations(object *lbapi.LoadBalancer) []lbapi.Detail {
 	var details []lbapi.Detail
 	if object.Type != lbapi.LoadBalancerType {
@@ -119,7 +116,7 @@ func patchLoadBalancer(c *call, change *change) (any, error) {
 	if err := invalid(object.Violations()...); err != nil {
 		return nil, err
 	}
-	put(change.base.LoadBalancers, object.ID, &object, change.edit.PutLoadBalancer)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -140,7 +137,7 @@ func deleteLoadBalancer(c *call, change *change) (any, error) {
 	if err := inUse("loadBalancerId", nameLoadBalancer(object), on); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteLoadBalancer(object.ID)
+	snapshot.Delete[lbapi.LoadBalancer](change.edit, object.ID)
 	return nothing{}, nil
 }
 
@@ -150,15 +147,6 @@ func (c *change) loadBalancer(id string) (*lbapi.LoadBalancer, error) {
 		return object, nil
 	}
 	return nil, invalid(detail("loadBalancerId", "there is no load balancer %.100q", id))
-}
-
-// room refuses one object more than a load balancer may have.
-func room(loadBalancer *lbapi.LoadBalancer, kinds string, used, quota int) error {
-	if used < quota {
-		return nil
-	}
-	return refuse(lbapi.QuotaExceeded, "loadBalancerId", "%s has %d of %d %s; delete one or raise the quota",
-		nameLoadBalancer(loadBalancer), used, quota, kinds)
 }
 
 func listenersOn(s *snapshot.Snapshot, loadBalancerID string) []*lbapi.Listener {

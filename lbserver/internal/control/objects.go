@@ -1,16 +1,14 @@
 package control
 
 import (
-	"reflect"
-
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// nothing is the result of a call that has nothing to say but that it is done.
+// nothing is the result of a call that returns no more than its success.
 type nothing struct{}
 
-// find returns the object that the path of the call names.
+// find returns the object that the path of the call names, or a refusal.
 func find[T any](c *call, objects map[string]*T, kind string) (*T, error) {
 	if object := objects[c.object]; object != nil {
 		return object, nil
@@ -34,20 +32,12 @@ func getToDelete[T any](c *call, objects map[string]*T, kind string) (*T, error)
 	return get(c, objects, kind)
 }
 
-// put hands an object to the edit, unless it is what is there already: an
-// object that stays the same keeps what the node has for it.
-func put[T any](objects map[string]*T, id string, object *T, into func(*T)) {
-	if old := objects[id]; old == nil || !reflect.DeepEqual(old, object) {
-		into(object)
-	}
-}
-
 // all lists the objects of a kind in a stable order.
 func all[T any](objects map[string]*T) []*T {
 	return snapshot.Sorted(objects, func(*T) bool { return true })
 }
 
-// assign lays a given field over an object's.
+// assign sets a field of an object if the call gives it.
 func assign[T any](field, given *T) {
 	if given != nil {
 		*field = *given

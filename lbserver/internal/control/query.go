@@ -28,8 +28,8 @@ const (
 	operatorLike  = "like" // the value is part of the field
 )
 
-// parameters reads the query of a call, without the path's own parameters,
-// which clients repeat. No parameter may be given twice.
+// parameters reads the query of a call, without the path's own parameters, which clients repeat. No parameter may be
+// given twice.
 func (c *call) parameters() (map[string]string, error) {
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
@@ -68,13 +68,12 @@ func unknownParameters(parameters map[string]string) []lbapi.Detail {
 	return bounded(details)
 }
 
-// bounded keeps the answer to a query of nothing but faults short.
+// bounded keeps the answer short if a query has many faults.
 func bounded(details []lbapi.Detail) []lbapi.Detail {
 	return details[:min(len(details), strictjson.MaxFaults)]
 }
 
-// filters are the filters of a listing: by name, what they look at in an
-// object.
+// filters are the filters of a listing: by name, the field of an object that each compares.
 type filters[T any] map[string]func(*T) string
 
 // filter is one filter as a call gives it.
@@ -93,8 +92,7 @@ func (f filter) matches(field string) bool {
 	})
 }
 
-// page is one page of a listing, oldest first, and the number of objects on
-// all pages.
+// page is one page of a listing, oldest first, and the number of objects on all pages.
 func page[T any](c *call, objects []*T, known filters[T], created func(*T) string) (items []T, total int, err error) {
 	parameters, err := c.parameters()
 	if err != nil {
@@ -129,13 +127,13 @@ func takePaging(parameters map[string]string) (number, size int, details []lbapi
 		if !given {
 			return value
 		}
-		parsed, err := strconv.Atoi(text) // the nearest there is, where it is out of range
+		parsed, err := strconv.Atoi(text) // the nearest number if it is out of range
 		if (err != nil && !errors.Is(err, strconv.ErrRange)) || parsed < least || parsed > most {
 			details = append(details, detail(name, "must be a whole number %s, got %.40q", rule, text))
 		}
 		return parsed
 	}
-	number = take("pageNumber", 1, 1, math.MaxInt, "from 1") // past the end is the last page
+	number = take("pageNumber", 1, 1, math.MaxInt, "from 1") // a page past the end is the last one
 	size = take("pageSize", defaultPageSize, minPageSize, maxPageSize, "from 10 to 100")
 	return number, size, details
 }

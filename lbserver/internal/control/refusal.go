@@ -7,7 +7,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// Reasons against what the published API has and lbserver has not.
+// Reasons against parts of the published API that lbserver does not have.
 const (
 	notSupported    = "is not supported by lbserver"
 	notSupportedYet = "is not supported by lbserver yet"
@@ -35,8 +35,7 @@ func detail(field, format string, values ...any) lbapi.Detail {
 	return lbapi.Detail{Field: field, Reason: fmt.Sprintf(format, values...)}
 }
 
-// inUse makes the refusal to delete an object that others use. It names each
-// of them.
+// inUse makes the refusal to delete an object that others use, each of which it names, or nil if there are none.
 func inUse(field, object string, referrers []string) error {
 	if len(referrers) == 0 {
 		return nil
@@ -58,7 +57,7 @@ func nameServerGroup(g *lbapi.ServerGroup) string { return named("server group",
 
 func nameLoadBalancer(l *lbapi.LoadBalancer) string { return named("load balancer", l.Name, l.ID) }
 
-// each names all the objects of a list.
+// each returns the names of all objects of a list.
 func each[T any](objects []T, name func(T) string) []string {
 	names := make([]string, len(objects))
 	for i, object := range objects {

@@ -8,8 +8,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// refusalCase is a call that is refused for one reason. In path and body $ALB, $ALB2,
-// $GROUP, $VMS, $SERVICE, $OTHER, $LISTENER and $SERVER stand for ids.
+// refusalCase is a call that is refused for one reason. In path and body $ALB, $ALB2, $GROUP, $VMS, $SERVICE, $OTHER,
+// $LISTENER and $SERVER stand for ids.
 type refusalCase struct {
 	name, method, path, body string
 	status                   lbapi.ErrorStatus
@@ -31,8 +31,8 @@ func patch(name, path, body string, status lbapi.ErrorStatus, field, reason stri
 	return refusalCase{name, "PATCH", path, body, status, field, reason}
 }
 
-// listener is the body of a good creation with one more field, which may be
-// one of its own: then that one is left out of the rest.
+// listener is the body of a good creation with one more field, which may be one of its own: then that one is left out
+// of the rest.
 func listener(field string) string {
 	return merged(`"listenerName":"l"|"loadBalancerId":"$ALB"|"protocol":"Http"|"port":81|"backendId":"$SERVICE"`, field)
 }
@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 	// The longer names come first: one is the beginning of another.
 	fill := strings.NewReplacer("$ALB2", second, "$ALB3", third, "$ALB", a.alb, "$GROUP", group, "$VMS", vms, "$SERVICE", service,
 		"$STICKY", sticky, "$OTHER", other, "$LISTENER", listener, "$SERVER", fmt.Sprint(ids[0]))
-	before := a.server.Snapshot()
+	before := a.state.Current()
 	for kind, cases := range map[string][]refusalCase{
 		"load balancer": loadBalancerCases(), "listener": listenerCases(),
 		"backend service": backendServiceCases(), "server group": serverGroupCases(),
@@ -256,7 +256,7 @@ func TestRefusals(t *testing.T) {
 			})
 		}
 	}
-	if a.server.Snapshot() != before {
+	if a.state.Current() != before {
 		t.Error("a refused call changed something")
 	}
 	a.expectStored()

@@ -11,16 +11,14 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 )
 
-// The scope of the certificate calls, whose paths name no region (api.md,
-// "Signing" and "Certificates").
+// The scope of the certificate calls, whose paths name no region (api.md, "Signing" and "Certificates").
 const (
 	serviceCertificates = "ssl"
 	regionNone          = "jdcloud-api"
 )
 
-// operation is one call of the API; one of the two functions is set. A refusal
-// is a *lbapi.Error, any other error is this server's own fault. Results are
-// encoded as they are.
+// operation is one call of the API; one of the two functions is set. An error is a refusal if it is a *lbapi.Error, and
+// this server's own fault otherwise. Results are encoded as they are.
 type operation struct {
 	read  func(*call) (any, error)
 	write func(*call, *change) (any, error)
@@ -36,11 +34,11 @@ type resource struct {
 	verbs      map[string]methods // appended to an object's id after a colon
 	parts      map[string]methods // below an object
 	idField    string             // the wire name of the object's id, which clients repeat
-	laterVerbs []string           // of the published API, not here yet
+	laterVerbs []string           // of the published API, not supported yet
 }
 
-// route builds the mux. It routes by path alone, so that a wrong method and an
-// unknown path are answered in the API's own envelope.
+// route builds the mux. It routes by path alone, so that a wrong method and an unknown path are answered in the API's
+// own envelope.
 func (s *Server) route() {
 	s.mux = http.NewServeMux()
 	for collection, resource := range map[lbapi.Collection]*resource{
@@ -70,11 +68,9 @@ func (s *Server) scope() signature.Scope {
 	return signature.Scope{Region: s.config.Region, Service: lbapi.ServiceLoadBalancer}
 }
 
-// ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	// The mux would send a client on to the clean path, and out of the
-	// envelope; a signature is good for one path anyway. So it would answer
-	// the * of OPTIONS, which is no path.
+	// The mux would redirect to the clean path, outside the API's envelope, and the signature is valid for one path
+	// only. It would also answer the * of OPTIONS, which is no path.
 	clean := path.Clean(req.URL.Path)
 	if clean != req.URL.Path && clean+"/" != req.URL.Path || req.RequestURI == "*" {
 		s.lost.ServeHTTP(w, req)
@@ -83,8 +79,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.mux.ServeHTTP(w, req)
 }
 
-// find returns the operations on a call's path, and notes in the call what
-// the path names.
+// find returns the operations on a call's path, and keeps in the call which object the path names.
 func (r *resource) find(c *call) (methods, error) {
 	if region := c.request.PathValue("region"); region != c.server.config.Region {
 		return nil, refuse(lbapi.InvalidArgument, "regionId", "this server answers for region %q, not %q",
@@ -113,12 +108,12 @@ func (r *resource) find(c *call) (methods, error) {
 	return nowhere(c)
 }
 
-// nowhere answers for paths that the API does not have.
+// nowhere refuses paths that the API does not have.
 func nowhere(c *call) (methods, error) {
 	return nil, refuse(lbapi.NotFound, "path", "the API has nothing at %.200q", c.request.URL.Path)
 }
 
-// notYet answers for paths of the published API that are to come.
+// notYet refuses paths of the published API that are not supported yet.
 func notYet(c *call) (methods, error) { return nil, notYetError(c) }
 
 func notYetError(c *call) error {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
 func serverGroups() *resource {
@@ -47,8 +49,7 @@ func readServerGroup(c *call) (any, error) {
 	return lbapi.ServerGroupResult{ServerGroup: *c.server.shown(object)}, nil
 }
 
-// shown is a server group with the addresses of its instances filled in, as
-// far as the inventory has them.
+// shown is a server group with the addresses of its instances filled in, as far as the inventory has them.
 func (s *Server) shown(group *lbapi.ServerGroup) *lbapi.ServerGroup {
 	shown := *group
 	shown.Servers = append([]lbapi.Server{}, group.Servers...)
@@ -72,12 +73,8 @@ func createServerGroup(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &lbapi.ServerGroup{
-		Name: *body.Name, LoadBalancerID: *body.LoadBalancerID,
-		Type:        lbapi.GroupOfInstances,
-		Servers:     []lbapi.Server{},
-		CreatedTime: timestamp(c.started),
-	}
+	object := lbapi.DefaultServerGroup()
+	object.Name, object.LoadBalancerID, object.CreatedTime = *body.Name, *body.LoadBalancerID, lbapi.Timestamp(c.started)
 	assign(&object.Type, body.Type)
 	assign(&object.Description, body.Description)
 	if err := invalid(object.Violations()...); err != nil {
@@ -87,15 +84,14 @@ func createServerGroup(c *call, change *change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	used := len(serverGroupsOn(change.base, loadBalancer.ID))
-	if err := room(loadBalancer, "server groups", used, c.server.config.Quotas.ServerGroups); err != nil {
+	if err := c.server.config.Quotas.serverGroups(change.base, loadBalancer).room("loadBalancerId", 1); err != nil {
 		return nil, err
 	}
-	object.ID, err = c.server.ids.next(lbapi.PrefixServerGroup, in(change.base.ServerGroups))
+	object.ID, err = c.server.ids.New(lbapi.PrefixServerGroup, ids.In(change.base.ServerGroups))
 	if err != nil {
 		return nil, err
 	}
-	change.edit.PutServerGroup(object)
+	snapshot.Put(change.edit, &object)
 	return lbapi.ServerGroupCreated{ID: object.ID}, nil
 }
 
@@ -114,7 +110,7 @@ func patchServerGroup(c *call, change *change) (any, error) {
 	if err := invalid(object.Violations()...); err != nil {
 		return nil, err
 	}
-	put(change.base.ServerGroups, object.ID, &object, change.edit.PutServerGroup)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -127,6 +123,6 @@ func deleteServerGroup(c *call, change *change) (any, error) {
 	if err := inUse("targetGroupId", nameServerGroup(object), users); err != nil {
 		return nil, err
 	}
-	change.edit.DeleteServerGroup(object.ID)
+	snapshot.Delete[lbapi.ServerGroup](change.edit, object.ID)
 	return nothing{}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
 )
 
-// The lists of the calls on servers.
+// The fields of the calls on servers that hold their lists.
 const (
 	fieldRegister   = "targetSpecs"
 	fieldUpdate     = "targetUpdateSpecs"
@@ -59,22 +59,20 @@ func registerServers(c *call, change *change) (any, error) {
 	if err := unique(&object, func(before, i int) (string, int) { return at(fieldRegister, i-len(group.Servers)), before }); err != nil {
 		return nil, err
 	}
-	if used, quota := len(object.Servers), c.server.config.Quotas.Servers; used > quota {
-		return nil, refuse(lbapi.QuotaExceeded, fieldRegister,
-			"%s has %d of %d servers, and %d more do not fit; deregister some or raise the quota",
-			nameServerGroup(group), len(group.Servers), quota, len(added))
+	if err := c.server.config.Quotas.servers(group).room(fieldRegister, len(added)); err != nil {
+		return nil, err
 	}
 	result := lbapi.ServersRegistered{IDs: make([]string, len(added))}
 	taken := serverIDs(change.base)
 	for i := range added {
-		id, err := c.server.ids.next(lbapi.PrefixServer, func(id string) bool { return taken[id] })
+		id, err := c.server.ids.New(lbapi.PrefixServer, func(id string) bool { return taken[id] })
 		if err != nil {
 			return nil, err
 		}
 		taken[id] = true
 		object.Servers[len(group.Servers)+i].ID, result.IDs[i] = id, id
 	}
-	change.edit.PutServerGroup(&object)
+	snapshot.Put(change.edit, &object)
 	return result, nil
 }
 
@@ -92,10 +90,9 @@ func newServer(group *lbapi.ServerGroup, body *lbapi.RegisterServer) lbapi.Serve
 	return server
 }
 
-// judgeServer judges a server by the rule table, by its group, and by where it
-// is.
+// judgeServer judges a server by the rule table, by its group, and by its address or instance.
 func (s *Server) judgeServer(group *lbapi.ServerGroup, server *lbapi.Server, at string) []lbapi.Detail {
-	if server.Type == "" { // what else would be wrong depends on it
+	if server.Type == "" { // all other rules depend on it
 		return []lbapi.Detail{detail(at+".type", "must be given")}
 	}
 	if details := server.Violations(at); len(details) > 0 {
@@ -143,7 +140,7 @@ func deregisterServers(c *call, change *change) (any, error) {
 			object.Servers = append(object.Servers, group.Servers[i])
 		}
 	}
-	change.edit.PutServerGroup(&object)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
@@ -172,8 +169,8 @@ func updateServers(c *call, change *change) (any, error) {
 		assign(&server.Port, update.Port)
 		assign(&server.Weight, update.Weight)
 		changedBy[index[i]] = i
-		// Its address was judged when it came; the rules of other servers may
-		// have changed since, and are no reason to refuse a weight.
+		// Its address was judged when it was registered. The allowed networks may have changed since then; that is no
+		// reason to refuse a weight.
 		details = append(details, server.Violations(at(fieldUpdate, i))...)
 	}
 	if err := invalid(bounded(details)...); err != nil {
@@ -187,12 +184,11 @@ func updateServers(c *call, change *change) (any, error) {
 	}); err != nil {
 		return nil, err
 	}
-	put(change.base.ServerGroups, object.ID, &object, change.edit.PutServerGroup)
+	snapshot.Put(change.edit, &object)
 	return nothing{}, nil
 }
 
-// decodeList decodes the body of a call that is a list of servers, which may
-// not be empty.
+// decodeList decodes the body of a call that is a list of servers, which may not be empty.
 func (c *call) decodeList(into any, field string, length func() int) error {
 	if err := c.decode(into, shape{required: []string{field}}); err != nil {
 		return err
@@ -205,8 +201,7 @@ func (c *call) decodeList(into any, field string, length func() int) error {
 
 func at(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
 
-// places returns the places of servers in their group. Each must be there and
-// be named once.
+// places returns the places of servers in their group. Each must be there and be named once.
 func places(group *lbapi.ServerGroup, ids []string, field func(int) string) ([]int, []lbapi.Detail) {
 	index := make([]int, len(ids))
 	var details []lbapi.Detail
@@ -224,9 +219,8 @@ func places(group *lbapi.ServerGroup, ids []string, field func(int) string) ([]i
 	return index, details
 }
 
-// unique refuses a group in which two servers have the same address or
-// instance and the same port. blame names, for their two places in the group,
-// the field of the call that put one there, and the place of the other.
+// unique refuses a group in which two servers have the same address or instance and the same port. For the two places
+// in the group, blame returns the field of the call that is at fault, and the place of the other server.
 func unique(group *lbapi.ServerGroup, blame func(before, i int) (field string, holder int)) error {
 	first := map[string]int{}
 	var details []lbapi.Detail
@@ -247,8 +241,8 @@ func unique(group *lbapi.ServerGroup, blame func(before, i int) (field string, h
 	return lbapi.NewError(lbapi.Conflict, details[0].Reason, bounded(details)...)
 }
 
-// location is what may be in a group only once: an address or instance with a
-// port. Addresses are compared, not their spellings.
+// location is what may be in a group only once: an address or instance with a port. Addresses are compared, not their
+// spellings.
 func location(server *lbapi.Server) string {
 	port := "the port of the backend service"
 	if server.Port != 0 {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/desired"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
 func TestResendGetsTheFirstResultAndChangesNothing(t *testing.T) {
@@ -30,7 +29,7 @@ func TestResendGetsTheFirstResultAndChangesNothing(t *testing.T) {
 	if diff := cmp.Diff(string(first.Result), string(again.Result)); diff != "" || again.Error != nil || first.RequestID == again.RequestID {
 		t.Errorf("request %s, then %s (-first +again):\n%s", first.RequestID, again.RequestID, diff)
 	}
-	if got := len(a.server.Snapshot().LoadBalancers); got != 2 {
+	if got := len(a.state.Current().LoadBalancers); got != 2 {
 		t.Errorf("%d load balancers, want alb-default and one more", got)
 	}
 	for _, other := range []struct{ method, path, body string }{
@@ -51,7 +50,7 @@ func TestReplayedCaptureDoesNothing(t *testing.T) {
 	a.callWithNonce("DELETE", base+"targetGroups/"+group, "", nonce).expect(t, conflict, "targetGroupId", used)
 	a.must("PATCH", base+"backends/"+service, `{"targetGroupIds":[]}`)
 	a.callWithNonce("DELETE", base+"targetGroups/"+group, "", nonce).expect(t, conflict, "targetGroupId", used)
-	if a.server.Snapshot().ServerGroups[group] == nil {
+	if a.state.Current().ServerGroups[group] == nil {
 		t.Fatal("the replay deleted the group")
 	}
 	a.must("DELETE", base+"targetGroups/"+group, "")
@@ -83,7 +82,7 @@ func TestNonceIsKeptUntilNoCaptureIsValid(t *testing.T) {
 		replay := a.request("POST", base+"loadBalancers/", body)
 		replay.Header = req.Header.Clone()
 		a.send(replay)
-		if got := len(a.server.Snapshot().LoadBalancers); got != 2 {
+		if got := len(a.state.Current().LoadBalancers); got != 2 {
 			t.Fatalf("%s later the replay made load balancer number %d", later, got)
 		}
 	}
@@ -92,15 +91,15 @@ func TestNonceIsKeptUntilNoCaptureIsValid(t *testing.T) {
 func TestPortThatCannotBeOpenedStoresNothing(t *testing.T) {
 	a := newAPI(t)
 	_, service, id := a.fixture()
-	before := a.server.Snapshot()
-	a.node.refuse = func(next *snapshot.Snapshot) error {
+	before := a.state.Current()
+	a.node.closed = func(next *snapshot.Snapshot) (closed []*desired.PortError) {
 		for _, listener := range next.Listeners {
 			if listener.Port == 81 {
 				address := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 81)
-				return fmt.Errorf("prepare: %w", &PortError{ListenerID: listener.ID, Address: address, Err: syscall.EADDRINUSE})
+				closed = append(closed, &desired.PortError{ListenerID: listener.ID, Name: listener.Name, Address: address, Err: syscall.EADDRINUSE})
 			}
 		}
-		return nil
+		return closed
 	}
 	body := `{"listenerName":"taken","loadBalancerId":"$ALB","protocol":"Http","port":81,"backendId":"` + service + `"}`
 	got := a.call("POST", base+"listeners/", body)
@@ -108,12 +107,12 @@ func TestPortThatCannotBeOpenedStoresNothing(t *testing.T) {
 	if !strings.Contains(got.Error.Message, `"taken"`) {
 		t.Errorf("%q does not name the listener", got.Error.Message)
 	}
-	if a.server.Snapshot() != before {
+	if a.state.Current() != before {
 		t.Error("something changed")
 	}
 	a.expectStored()
 	a.must("DELETE", base+"listeners/"+id, "") // others go on
-	a.node.refuse = nil
+	a.node.closed = nil
 	a.must("POST", base+"listeners/", strings.ReplaceAll(body, "$ALB", a.alb))
 }
 
@@ -168,7 +167,7 @@ func TestStoreThatDoesNotWork(t *testing.T) {
 			if again := a.callWithNonce("POST", base+"loadBalancers/", body, nonce); again.Error != nil {
 				t.Fatalf("the resend: %v", again.Error)
 			}
-			if got := len(a.server.Snapshot().LoadBalancers); got != 2 {
+			if got := len(a.state.Current().LoadBalancers); got != 2 {
 				t.Errorf("%d load balancers, want 2", got)
 			}
 			a.expectStored()
@@ -181,13 +180,13 @@ func TestChangeIsJudgedAgainAfterAnotherProcessWrote(t *testing.T) {
 	a.store.stale = 2
 	a.must("POST", base+"loadBalancers/", `{"loadBalancerName":"second"}`)
 
-	edit := a.server.Snapshot().Edit()
-	edit.DeleteLoadBalancer(a.alb)
+	edit := a.state.Current().Edit()
+	snapshot.Delete[lbapi.LoadBalancer](edit, a.alb)
 	_, records, err := edit.Done()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.Commit(t.Context(), a.server.Snapshot().Revision, records, nil); err != nil {
+	if _, err := a.store.Commit(t.Context(), a.state.Current().Revision, records, nil); err != nil {
 		t.Fatal(err)
 	}
 	a.call("POST", base+"targetGroups/", `{"targetGroupName":"g","loadBalancerId":"$ALB"}`).
@@ -200,36 +199,8 @@ func TestChangeIsJudgedAgainAfterAnotherProcessWrote(t *testing.T) {
 	}
 }
 
-func TestReapplyGivesTheNodeTheCurrentState(t *testing.T) {
-	a := newAPI(t)
-	if err := a.server.Reapply(t.Context()); err != nil || a.node.serving != a.server.Snapshot() {
-		t.Errorf("%v, the node serves %v", err, a.node.serving)
-	}
-	a.node.refuse = func(*snapshot.Snapshot) error { return errors.New("no") }
-	if err := a.server.Reapply(t.Context()); err == nil {
-		t.Error("a failure of the node was lost")
-	}
-}
-
-func TestIDsAreNeverGivenTwice(t *testing.T) {
-	// Seven bytes make an id: the second one is the first again.
-	random := append(bytes.Repeat([]byte{1}, 14), bytes.Repeat([]byte{2}, 7)...)
-	taken := map[string]bool{}
-	source := ids{random: bytes.NewReader(random)}
-	for range 2 {
-		id, err := source.next("tg-", func(id string) bool { return taken[id] })
-		if err != nil || taken[id] {
-			t.Fatalf("got %q, %v", id, err)
-		}
-		taken[id] = true
-	}
-	if _, err := source.next("tg-", func(string) bool { return false }); err == nil {
-		t.Error("an id without randomness")
-	}
-}
-
-// Clients that create, change, list and delete at once, and resend some of it:
-// every acknowledged object is there, none is there twice, no port is held by two.
+// Clients that create, change, list and delete at once, and resend some of it: every acknowledged object is there, none
+// is there twice, no port is held by two.
 func TestConcurrentClients(t *testing.T) {
 	const clients, rounds = 8, 6
 	a := newAPI(t, func(c *Config) { c.Quotas = Quotas{100, 100, 100, 100, 100} })
@@ -270,7 +241,7 @@ func TestConcurrentClients(t *testing.T) {
 	}
 	running.Wait()
 	ports := map[int]string{}
-	for id, listener := range a.server.Snapshot().Listeners {
+	for id, listener := range a.state.Current().Listeners {
 		if before, taken := ports[listener.Port]; taken {
 			t.Errorf("listeners %s and %s share port %d", before, id, listener.Port)
 		}
@@ -284,15 +255,4 @@ func TestConcurrentClients(t *testing.T) {
 		t.Errorf("acknowledged listeners are gone: %v", kept)
 	}
 	a.expectStored()
-}
-
-func TestUnreadableStoreStopsTheStart(t *testing.T) {
-	a := newAPI(t)
-	record := store.Record{Kind: store.Listener, ID: "listener-x", Value: []byte("{")}
-	if _, err := a.store.Commit(t.Context(), a.server.Snapshot().Revision, []store.Record{record}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(t.Context(), a.store, First{}); err == nil || !strings.Contains(err.Error(), "listener-x") {
-		t.Errorf("got %v", err)
-	}
 }

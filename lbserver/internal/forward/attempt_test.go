@@ -95,7 +95,7 @@ func newService(t *testing.T, count int, persistent bool) *service.Service {
 		PersistenceKeys: keys,
 	}
 	registry := service.NewRegistry(nil, time.Now, slog.New(slog.DiscardHandler))
-	change, err := registry.Prepare(state)
+	change, err := registry.Prepare(state, state.Since(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

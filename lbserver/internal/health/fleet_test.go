@@ -58,13 +58,14 @@ func newFleet(tb testing.TB, options health.Options, check lbapi.HealthCheck, ad
 // apply puts check and servers in force.
 func (f *fleet) apply() {
 	f.tb.Helper()
-	change, err := f.registry.Prepare(&snapshot.Snapshot{
+	next := &snapshot.Snapshot{
 		BackendServices: map[string]*lbapi.BackendService{"backend-1": {
 			ID: "backend-1", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,
 			ServerGroupIDs: []string{"tg-1"}, HealthCheck: f.check,
 		}},
 		ServerGroups: map[string]*lbapi.ServerGroup{"tg-1": {ID: "tg-1", Servers: append([]lbapi.Server{}, f.servers...)}},
-	})
+	}
+	change, err := f.registry.Prepare(next, next.Since(nil))
 	if err != nil {
 		f.tb.Fatal(err)
 	}

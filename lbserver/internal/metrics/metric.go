@@ -27,7 +27,7 @@ func gauge(name, help string, labels ...string) metric {
 	return newMetric(prometheus.GaugeValue, name, help, labels...)
 }
 
-// collect sends one value. A value that can't be shown, for a label that is no UTF-8, is reported in its place.
+// collect sends one value. If a value can't be shown, since a label is no UTF-8, the error is sent in its place.
 func (m *metric) collect(out chan<- prometheus.Metric, value float64, labels ...string) {
 	sample, err := prometheus.NewConstMetric(m.description, m.kind, value, labels...)
 	m.send(out, sample, err)
@@ -46,7 +46,7 @@ func (m *metric) send(out chan<- prometheus.Metric, sample prometheus.Metric, er
 	out <- sample
 }
 
-// metrics are all families.
+// metrics are all metric families.
 type metrics struct {
 	buildInfo, droppedLogLines metric
 
@@ -79,7 +79,7 @@ func newMetrics() metrics {
 		responses: counter("responses_total",
 			"Responses sent to clients, by class of status code; 1xx counts 101 alone.", listener, "code"),
 		aborted:  counter("requests_aborted_total", "Requests that ended without a complete response.", listener),
-		retries:  counter("retries_total", "Times that a request was sent to a server anew.", listener),
+		retries:  counter("retries_total", "Times that a request was sent to a server again.", listener),
 		received: counter("received_bytes_total", "Bytes received from clients, heads and bodies.", listener),
 		sent:     counter("sent_bytes_total", "Bytes sent to clients, heads and bodies.", listener),
 

@@ -20,6 +20,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/snapshot"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/status"
 )
 
 type noInstances struct{}
@@ -34,6 +35,14 @@ type running struct {
 	handler  http.Handler
 }
 
+func (r *running) Listeners() []proxy.Status { return []proxy.Status{r.listener} }
+
+func (r *running) BackendServices() []*service.Service { return r.registry.Services() }
+
+func (r *running) BackendService(id string) (*service.Service, bool) { return r.registry.Service(id) }
+
+func (r *running) DroppedLogLines() uint64 { return 7 }
+
 func newRunning(t *testing.T) *running {
 	t.Helper()
 	now := func() time.Time { return time.Unix(1_790_000_000, 500_000_000) }
@@ -46,7 +55,7 @@ func newRunning(t *testing.T) *running {
 		},
 		registry: service.NewRegistry(noInstances{}, now, slog.New(slog.DiscardHandler)),
 	}
-	change, err := r.registry.Prepare(&snapshot.Snapshot{
+	next := &snapshot.Snapshot{
 		BackendServices: map[string]*lbapi.BackendService{"backend-1": {
 			ID: "backend-1", Name: "web-service", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedLeastConnections,
 			ServerGroupIDs: []string{"tg-1"}, HealthCheck: lbapi.DefaultHealthCheck(lbapi.TCP),
@@ -55,19 +64,13 @@ func newRunning(t *testing.T) *running {
 			{ID: "target-1", GroupID: "tg-1", Type: lbapi.ServerAddress, Address: "10.0.0.1", Weight: 10},
 			{ID: "target-2", GroupID: "tg-1", Type: lbapi.ServerAddress, Address: "fd00::2", Port: 81, Weight: 0},
 		}}},
-	})
+	}
+	change, err := r.registry.Prepare(next, next.Since(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	change.Apply()
-	r.handler, err = metrics.Handler(metrics.Sources{
-		Listeners:       func() []proxy.Status { return []proxy.Status{r.listener} },
-		Services:        r.registry.Services,
-		DroppedLogLines: func() uint64 { return 7 },
-		Now:             now,
-		Version:         "1.2.3",
-		Log:             slog.New(slog.NewTextHandler(&r.reports, nil)),
-	})
+	r.handler, err = metrics.Handler(status.New(r, nil, now, "1.2.3"), slog.New(slog.NewTextHandler(&r.reports, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +89,7 @@ func (r *running) scrape(t *testing.T) string {
 	return recorder.Body.String()
 }
 
-// samples are the lines of our own metrics, but for the version of Go, without help and type.
+// samples are the lines of our own metrics, except the version of Go, without help and type.
 func samples(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -213,11 +216,12 @@ func TestSessionsAreShownWhilePersistenceIsOn(t *testing.T) {
 		{ID: "target-2", GroupID: "tg-1", Type: lbapi.ServerAddress, Address: "fd00::2", Port: 81, Weight: 0},
 	}}
 	object.SessionPersistence, object.Scheduler = true, lbapi.WeightedRoundRobin
-	change, err := r.registry.Prepare(&snapshot.Snapshot{
+	next := &snapshot.Snapshot{
 		BackendServices: map[string]*lbapi.BackendService{object.ID: &object},
 		ServerGroups:    map[string]*lbapi.ServerGroup{"tg-1": group},
 		PersistenceKeys: keys,
-	})
+	}
+	change, err := r.registry.Prepare(next, next.Since(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,13 @@ func (k key) check(name string) error {
 	return nil
 }
 
+// Equal reports whether two sets of keys are the same.
+func (k Keys) Equal(other Keys) bool {
+	return k.current.equal(other.current) && k.previous.equal(other.previous)
+}
+
+func (k key) equal(other key) bool { return k.id == other.id && bytes.Equal(k.secret, other.secret) }
+
 // Encode returns the JSON form for the store. It holds the secrets in clear: it must go nowhere else.
 func (k Keys) Encode() ([]byte, error) {
 	stored := keysJSON{Current: keyJSON{k.current.id, k.current.secret}}

@@ -176,7 +176,7 @@ func (b *bed) apply() {
 	if err != nil || len(failures) > 0 {
 		b.t.Fatal(err, failures)
 	}
-	services, err := b.registry.Prepare(&next)
+	services, err := b.registry.Prepare(&next, next.Since(b.applied))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func newStrictBed(tb testing.TB, e engine, config options, servers ...string) (b
 	if err != nil || len(failures) > 0 {
 		tb.Fatal(err, failures)
 	}
-	services, err := b.registry.Prepare(&first)
+	services, err := b.registry.Prepare(&first, first.Since(nil))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bytes"
 	"cmp"
 	"log/slog"
 	"maps"
@@ -30,8 +29,7 @@ type Registry struct {
 
 	mu       sync.RWMutex
 	services map[string]*Service // under mu
-	applied  *snapshot.Snapshot  // under mu; what services are in step with; nil before the first
-	keys     persistence.Keys    // under mu; those of applied
+	keys     persistence.Keys    // under mu; those of the state in force
 }
 
 // NewRegistry makes an empty registry.
@@ -62,31 +60,27 @@ func (r *Registry) Services() []*Service {
 // or dropped.
 type Change struct {
 	registry *Registry
-	next     *snapshot.Snapshot
 	keys     persistence.Keys
 	configs  map[*Service]*Config
 	gone     []*Service
 }
 
-// Prepare works out what brings the live backend services to a snapshot, and changes nothing. It looks at those only that may
-// differ. It fails only when the persistence keys of the snapshot can't be used.
-func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
+// Prepare works out what brings the live backend services to a snapshot, and changes nothing. It looks only at backend
+// services that may differ; changed names what differs from the snapshot in force. It fails only if the persistence keys of
+// the snapshot can't be used.
+func (r *Registry) Prepare(next *snapshot.Snapshot, changed snapshot.Difference) (*Change, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	change := &Change{registry: r, next: next, keys: r.keys, configs: map[*Service]*Config{}}
-	var keysBefore []byte
-	if r.applied != nil {
-		keysBefore = r.applied.PersistenceKeys
-	}
-	keysChanged := !bytes.Equal(keysBefore, next.PersistenceKeys)
-	if keysChanged {
+	change := &Change{registry: r, keys: r.keys, configs: map[*Service]*Config{}}
+	if changed.PersistenceKeys {
 		keys, err := persistence.ParseKeys(next.PersistenceKeys)
 		if err != nil {
 			return nil, err
 		}
 		change.keys = keys
 	}
-	for _, id := range r.concerned(next, keysChanged) {
+	keysChanged := !change.keys.Equal(r.keys)
+	for _, id := range concerned(next, changed, keysChanged) {
 		live, object := r.services[id], next.BackendServices[id]
 		if object == nil {
 			if live != nil {
@@ -109,15 +103,14 @@ func (r *Registry) Prepare(next *snapshot.Snapshot) (*Change, error) {
 	return change, nil
 }
 
-// concerned lists the backend services that may have to change. The caller holds mu.
-func (r *Registry) concerned(next *snapshot.Snapshot, keysChanged bool) []string {
-	difference := next.Since(r.applied)
-	ids := slices.Clone(difference.BackendServices)
-	if keysChanged || len(difference.LoadBalancers) > 0 {
+// concerned lists the ids of the backend services that may have to change.
+func concerned(next *snapshot.Snapshot, changed snapshot.Difference, keysChanged bool) []string {
+	ids := slices.Clone(changed.BackendServices)
+	if keysChanged || len(changed.LoadBalancers) > 0 {
 		ids = slices.AppendSeq(ids, maps.Keys(next.BackendServices))
-	} else if len(difference.ServerGroups) > 0 {
+	} else if len(changed.ServerGroups) > 0 {
 		for id, object := range next.BackendServices {
-			if slices.ContainsFunc(object.ServerGroupIDs, func(group string) bool { return slices.Contains(difference.ServerGroups, group) }) {
+			if slices.ContainsFunc(object.ServerGroupIDs, func(group string) bool { return slices.Contains(changed.ServerGroups, group) }) {
 				ids = append(ids, id)
 			}
 		}
@@ -132,7 +125,7 @@ func (c *Change) Apply() {
 	r := c.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.applied, r.keys = c.next, c.keys
+	r.keys = c.keys
 	for live, config := range c.configs {
 		closePools(live.configure(config))
 		r.services[live.ID] = live

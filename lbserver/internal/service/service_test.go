@@ -30,6 +30,7 @@ type fixture struct {
 	t         *testing.T
 	registry  *service.Registry
 	state     *snapshot.Snapshot
+	applied   *snapshot.Snapshot
 	inventory inventory
 }
 
@@ -47,8 +48,8 @@ func newFixture(t *testing.T, servers ...lbapi.Server) *fixture {
 	f.registry = service.NewRegistry(f.inventory, time.Now, slog.New(slog.DiscardHandler))
 	f.change(func(edit *snapshot.Edit) {
 		edit.PutPersistenceKeys(keys)
-		edit.PutLoadBalancer(&lbapi.LoadBalancer{ID: "alb-a", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.9"}})
-		edit.PutBackendService(backendService(lbapi.WeightedRoundRobin))
+		snapshot.Put(edit, &lbapi.LoadBalancer{ID: "alb-a", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.9"}})
+		snapshot.Put(edit, backendService(lbapi.WeightedRoundRobin))
 	})
 	f.servers(servers...)
 	return f
@@ -77,13 +78,19 @@ func (f *fixture) change(change func(*snapshot.Edit)) {
 	f.apply()
 }
 
+// apply puts the state in force, or, if it is in force, applies all of it again.
 func (f *fixture) apply() {
 	f.t.Helper()
-	change, err := f.registry.Prepare(f.state)
+	changed := f.state.Since(f.applied)
+	if f.state == f.applied {
+		changed = f.state.Since(nil)
+	}
+	change, err := f.registry.Prepare(f.state, changed)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	change.Apply()
+	f.applied = f.state
 }
 
 func (f *fixture) servers(servers ...lbapi.Server) {
@@ -93,7 +100,7 @@ func (f *fixture) servers(servers ...lbapi.Server) {
 		groupType = lbapi.GroupOfInstances
 	}
 	f.change(func(edit *snapshot.Edit) {
-		edit.PutServerGroup(&lbapi.ServerGroup{ID: "tg-a", Type: groupType, Servers: servers})
+		snapshot.Put(edit, &lbapi.ServerGroup{ID: "tg-a", Type: groupType, Servers: servers})
 	})
 }
 
@@ -178,12 +185,12 @@ func TestAnUnrelatedChangeTouchesNothing(t *testing.T) {
 	f := newFixture(t, server("a", 5))
 	before := f.live().Eligible()
 	f.change(func(edit *snapshot.Edit) {
-		edit.PutBackendService(&lbapi.BackendService{ID: "backend-b", LoadBalancerID: "alb-a", Protocol: lbapi.HTTP})
+		snapshot.Put(edit, &lbapi.BackendService{ID: "backend-b", LoadBalancerID: "alb-a", Protocol: lbapi.HTTP})
 	})
 	if f.live().Eligible() != before {
 		t.Error("backend-a was configured anew by a change of backend-b")
 	}
-	f.change(func(edit *snapshot.Edit) { edit.DeleteBackendService("backend-b") })
+	f.change(func(edit *snapshot.Edit) { snapshot.Delete[lbapi.BackendService](edit, "backend-b") })
 	if _, ok := f.registry.Service("backend-b"); ok {
 		t.Error("a deleted backend service is still live")
 	}
@@ -197,7 +204,7 @@ func TestPersistenceFollowsTheConfiguration(t *testing.T) {
 	}
 	sticky := backendService(lbapi.WeightedRoundRobin)
 	sticky.SessionPersistence, sticky.PersistenceTimeout = true, 60
-	f.change(func(edit *snapshot.Edit) { edit.PutBackendService(sticky) })
+	f.change(func(edit *snapshot.Edit) { snapshot.Put(edit, sticky) })
 	cookie := f.live().Eligible().Cookie
 	if cookie == nil || f.endpoint("a").CookieLine == nil {
 		t.Fatal("persistence was turned on and there is no cookie")
@@ -206,7 +213,7 @@ func TestPersistenceFollowsTheConfiguration(t *testing.T) {
 	if f.live().Eligible().Cookie == cookie {
 		t.Error("the cookie still uses the old keys")
 	}
-	f.change(func(edit *snapshot.Edit) { edit.PutBackendService(backendService(lbapi.SourceIP)) })
+	f.change(func(edit *snapshot.Edit) { snapshot.Put(edit, backendService(lbapi.SourceIP)) })
 	if f.live().Eligible().Cookie != nil {
 		t.Error("persistence was turned off and there is still a cookie")
 	}

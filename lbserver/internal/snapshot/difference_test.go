@@ -58,12 +58,13 @@ func TestAnEditDiffersByWhatItTouched(t *testing.T) {
 	t.Parallel()
 	edit := empty(t).Edit()
 	for i := range 1000 {
-		edit.PutListener(&lbapi.Listener{ID: fmt.Sprint("listener-", i)})
+		snapshot.Put(edit, &lbapi.Listener{ID: fmt.Sprint("listener-", i)})
 	}
 	base, _ := done(t, edit)
 	edit = base.Edit()
-	edit.PutListener(&lbapi.Listener{ID: "listener-7"})
-	edit.DeleteListener("listener-8")
+	snapshot.Put(edit, &lbapi.Listener{ID: "listener-6"}) // as it is
+	snapshot.Put(edit, &lbapi.Listener{ID: "listener-7", Port: 7})
+	snapshot.Delete[lbapi.Listener](edit, "listener-8")
 	next, _ := done(t, edit)
 	if got := next.Since(base).Listeners; !slices.Equal(got, []string{"listener-7", "listener-8"}) {
 		t.Errorf("one listener changed and one is gone: %d ids differ: %.10q", len(got), got)

@@ -1,11 +1,10 @@
-// Package snapshot is an immutable picture of the desired state at one revision. Reading it needs no lock; an Edit makes
-// the next one. Objects that an edit does not touch are shared between the two, so that equal pointers mean "unchanged";
-// Since finds what is not.
+// Package snapshot holds the desired state at one revision as an immutable value that is read without a lock. An Edit
+// makes the next snapshot with the records to store, and Since finds what differs between two; objects that an edit
+// does not touch are the same pointers in both. A table of kinds says how each kind of object is stored and read back.
 package snapshot
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"weak"
@@ -24,55 +23,28 @@ type Snapshot struct {
 	// PersistenceKeys is the JSON form of the keys that seal persistence cookies; nil before they are made.
 	PersistenceKeys []byte
 
-	from    weak.Pointer[Snapshot] // what this one was edited from; nobody needs to keep that
-	touched Difference             // by the edit
+	from    weak.Pointer[Snapshot] // the snapshot that this one was edited from, which may be gone
+	touched Difference             // by that edit
 }
-
-// persistenceKeysID is the id of the one record of kind store.PersistenceKeys.
-const persistenceKeysID = "keys"
 
 // New decodes the state of a store.
 func New(state store.State) (*Snapshot, error) {
-	s := &Snapshot{
-		Revision:        state.Revision,
-		LoadBalancers:   map[string]*lbapi.LoadBalancer{},
-		Listeners:       map[string]*lbapi.Listener{},
-		BackendServices: map[string]*lbapi.BackendService{},
-		ServerGroups:    map[string]*lbapi.ServerGroup{},
+	s := &Snapshot{Revision: state.Revision}
+	rows := map[store.Kind]row{}
+	for _, row := range kinds {
+		rows[row.stores()] = row
+		row.begin(s)
 	}
 	for _, record := range state.Records {
-		if err := s.decode(record); err != nil {
+		row, known := rows[record.Kind]
+		if !known {
+			return nil, fmt.Errorf("the stored %s %q is of an unknown kind; was it written by a newer version?", record.Kind, record.ID)
+		}
+		if err := row.read(s, record); err != nil {
 			return nil, fmt.Errorf("decode the stored %s %q: %w", record.Kind, record.ID, err)
 		}
 	}
 	return s, nil
-}
-
-func (s *Snapshot) decode(record store.Record) error {
-	switch record.Kind {
-	case store.LoadBalancer:
-		return decodeInto(s.LoadBalancers, record)
-	case store.Listener:
-		return decodeInto(s.Listeners, record)
-	case store.BackendService:
-		return decodeInto(s.BackendServices, record)
-	case store.ServerGroup:
-		return decodeInto(s.ServerGroups, record)
-	case store.PersistenceKeys:
-		s.PersistenceKeys = record.Value
-		return nil
-	default:
-		return fmt.Errorf("unknown kind; was it written by a newer version?")
-	}
-}
-
-func decodeInto[T any](objects map[string]*T, record store.Record) error {
-	object := new(T)
-	if err := json.Unmarshal(record.Value, object); err != nil {
-		return err
-	}
-	objects[record.ID] = object
-	return nil
 }
 
 // ListenersUsing lists the listeners whose traffic goes to a backend service, by id.
@@ -87,7 +59,7 @@ func (s *Snapshot) BackendServicesUsing(serverGroupID string) []*lbapi.BackendSe
 	})
 }
 
-// ServerGroupOf is the server group of a backend service, or nil when it has none.
+// ServerGroupOf is the server group of a backend service, or nil if it has none.
 func (s *Snapshot) ServerGroupOf(backendService *lbapi.BackendService) *lbapi.ServerGroup {
 	if len(backendService.ServerGroupIDs) == 0 {
 		return nil

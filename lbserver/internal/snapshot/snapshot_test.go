@@ -32,13 +32,13 @@ func done(t interface{ Fatal(...any) }, edit *snapshot.Edit) (*snapshot.Snapshot
 func TestEditLeavesItsBaseAsItWas(t *testing.T) {
 	t.Parallel()
 	edit := empty(t).Edit()
-	edit.PutListener(&lbapi.Listener{ID: "listener-a", BackendServiceID: "backend-a"})
-	edit.PutServerGroup(&lbapi.ServerGroup{ID: "tg-a"})
+	snapshot.Put(edit, &lbapi.Listener{ID: "listener-a", BackendServiceID: "backend-a"})
+	snapshot.Put(edit, &lbapi.ServerGroup{ID: "tg-a"})
 	base, _ := done(t, edit)
 
 	edit = base.Edit()
-	edit.PutListener(&lbapi.Listener{ID: "listener-b"})
-	edit.DeleteListener("listener-a")
+	snapshot.Put(edit, &lbapi.Listener{ID: "listener-b"})
+	snapshot.Delete[lbapi.Listener](edit, "listener-a")
 	next, _ := done(t, edit)
 
 	if base.Listeners["listener-a"] == nil || base.Listeners["listener-b"] != nil {
@@ -96,36 +96,42 @@ func change(t *rapid.T, edit *snapshot.Edit, id string) {
 	port := rapid.IntRange(1, 9).Draw(t, "port")
 	switch rapid.IntRange(0, 8).Draw(t, "kind of change") {
 	case 0:
-		edit.PutLoadBalancer(&lbapi.LoadBalancer{ID: id, Name: "lb"})
+		snapshot.Put(edit, &lbapi.LoadBalancer{ID: id, Name: "lb"})
 	case 1:
-		edit.DeleteLoadBalancer(id)
+		snapshot.Delete[lbapi.LoadBalancer](edit, id)
 	case 2:
-		edit.PutListener(&lbapi.Listener{ID: id, Port: port})
+		snapshot.Put(edit, &lbapi.Listener{ID: id, Port: port})
 	case 3:
-		edit.DeleteListener(id)
+		snapshot.Delete[lbapi.Listener](edit, id)
 	case 4:
-		edit.PutBackendService(&lbapi.BackendService{ID: id, Port: port, HealthCheck: lbapi.DefaultHealthCheck(lbapi.HTTP)})
+		snapshot.Put(edit, &lbapi.BackendService{ID: id, Port: port, HealthCheck: drawCheck(t)})
 	case 5:
-		edit.DeleteBackendService(id)
+		snapshot.Delete[lbapi.BackendService](edit, id)
 	case 6:
-		edit.PutServerGroup(&lbapi.ServerGroup{ID: id, Servers: []lbapi.Server{{ID: "target-" + id, Port: port}}})
+		snapshot.Put(edit, &lbapi.ServerGroup{ID: id, Servers: []lbapi.Server{{ID: "target-" + id, Port: port}}})
 	case 7:
-		edit.DeleteServerGroup(id)
+		snapshot.Delete[lbapi.ServerGroup](edit, id)
 	case 8:
 		edit.PutPersistenceKeys([]byte(`{"port":1}`))
 	}
+}
+
+func drawCheck(t *rapid.T) lbapi.HealthCheck {
+	check := lbapi.DefaultHealthCheck(rapid.SampledFrom([]lbapi.Protocol{lbapi.HTTP, lbapi.TCP}).Draw(t, "protocol"))
+	check.Off = rapid.Bool().Draw(t, "off")
+	return check
 }
 
 func TestReferrersAreFoundInTheOrderOfTheirIDs(t *testing.T) {
 	t.Parallel()
 	edit := empty(t).Edit()
 	for _, id := range []string{"listener-c", "listener-a", "listener-b"} {
-		edit.PutListener(&lbapi.Listener{ID: id, BackendServiceID: "backend-1"})
+		snapshot.Put(edit, &lbapi.Listener{ID: id, BackendServiceID: "backend-1"})
 	}
-	edit.PutListener(&lbapi.Listener{ID: "listener-d", BackendServiceID: "backend-2"})
-	edit.PutBackendService(&lbapi.BackendService{ID: "backend-1", ServerGroupIDs: []string{"tg-1"}})
-	edit.PutBackendService(&lbapi.BackendService{ID: "backend-2"})
-	edit.PutServerGroup(&lbapi.ServerGroup{ID: "tg-1"})
+	snapshot.Put(edit, &lbapi.Listener{ID: "listener-d", BackendServiceID: "backend-2"})
+	snapshot.Put(edit, &lbapi.BackendService{ID: "backend-1", ServerGroupIDs: []string{"tg-1"}})
+	snapshot.Put(edit, &lbapi.BackendService{ID: "backend-2"})
+	snapshot.Put(edit, &lbapi.ServerGroup{ID: "tg-1"})
 	state, _ := done(t, edit)
 
 	var ids []string

@@ -2,9 +2,8 @@ package store
 
 import "fmt"
 
-// IOError says that the medium below the store failed, for instance because the
-// disk is full. Whether the call's write is in the store is not known: resend it
-// with its nonce.
+// IOError says that the disk below the store failed, for instance because it is full. It is not known whether the write
+// is in the store: resend the call with its nonce.
 type IOError struct {
 	Op   string // what was tried: "commit revision 7"
 	Path string
@@ -24,11 +23,10 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("the store %s is in use by another process; stop the other lbserver, or give this one a data directory of its own", e.Path)
 }
 
-// FormatError says that the store is written in a format that this program
-// cannot read.
+// FormatError says that the store is written in a format that this program cannot read.
 type FormatError struct {
 	Path  string
-	Found string // as the store has it; empty when it has none
+	Found string // as the store has it; empty if it has none
 	Known int    // the newest format this program reads
 }
 
@@ -40,7 +38,7 @@ func (e *FormatError) Error() string {
 		e.Path, e.Found, e.Known)
 }
 
-// DamagedError says that the store's file is not as lbserver left it.
+// DamagedError says that the store's file is not as lbserver wrote it.
 type DamagedError struct {
 	Path string
 	Err  error // what is wrong with it

@@ -1,4 +1,6 @@
-// Package store keeps the desired state of the load balancer, durably. It knows records and revisions, not what they mean.
+// Package store says what a durable store of the desired state has to do. It knows records, revisions and replies, not
+// what is in them. The implementations are packages below it, and package storetest is the contract that each of them
+// must pass.
 package store
 
 import (
@@ -7,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind tells what a record holds.
+// Kind is what a record holds.
 type Kind string
 
 // The kinds of record.
@@ -26,14 +28,13 @@ type Record struct {
 	Value []byte // the object as JSON; nil deletes it
 }
 
-// Reply is the stored result of a mutating call, found again by the nonce of the call: a client that resends after a lost
-// reply gets it once more, and nothing happens twice.
+// Reply is the stored result of a mutating call, by the nonce of the call: a client that resends after a lost reply
+// gets the same result, and nothing happens twice.
 type Reply struct {
 	Nonce   string
-	Digest  [32]byte // SHA-256 of method, path and body, to tell a resend from another call
-	Status  int      // HTTP status
+	Digest  [32]byte // SHA-256 of method, path and body: a resend has the same
 	Body    []byte
-	Expires time.Time // from then on the reply may be forgotten
+	Expires time.Time // from then on the reply may be removed
 }
 
 // State is everything in the store at one revision.
@@ -46,19 +47,21 @@ type State struct {
 type Store interface {
 	// Load reads the whole state.
 	Load(ctx context.Context) (State, error)
-	// Commit writes records and reply in one transaction, all or nothing, and returns the new revision. When it returns
-	// without an error, the write survives a kill and a power cut. It fails with ErrStale when the store is not at
-	// revision base any more. A nil reply is not stored. Without records it stores the reply and keeps the revision.
+	// Commit writes records and reply in one transaction, all or nothing, and returns the new revision. If it returns
+	// no error, the write survives a kill and a power cut. It fails with ErrStale if the store is not at revision base
+	// any more. A nil reply is not stored. Without records it stores the reply and keeps the revision.
 	Commit(ctx context.Context, base uint64, records []Record, reply *Reply) (uint64, error)
-	// Reply returns the stored reply of a nonce, or ErrNoReply, also when it has expired.
+	// Reply returns the stored reply of a nonce. It fails with ErrNoReply if there is none or it has expired.
 	Reply(ctx context.Context, nonce string) (*Reply, error)
-	// Close releases the store; nothing may be called after it.
+	// Wait returns the revision of the store as soon as it is past after, or ctx's error.
+	Wait(ctx context.Context, after uint64) (uint64, error)
+	// Close releases the store. No other call may be under way, and none may follow.
 	Close() error
 }
 
 // Errors that callers match.
 var (
-	// ErrStale says that somebody else has committed since the base revision was read: read again, judge again.
+	// ErrStale says that another commit was made since the base revision was read: read and judge again.
 	ErrStale = errors.New("the store has moved on to another revision")
 	// ErrNoReply says that no reply is stored for a nonce.
 	ErrNoReply = errors.New("no reply is stored for this nonce")

@@ -1,4 +1,6 @@
-// Package bolt keeps the desired state in one bbolt file.
+// Package bolt is the default store: it keeps the desired state in one bbolt file, which one process has open at a
+// time. Every commit is a transaction that is synced to the disk before it is acknowledged. Damage is found when the
+// file is opened, and panics of bbolt become errors, so that the traffic outlives its store.
 package bolt
 
 import (
@@ -10,23 +12,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
 
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
 const (
-	// format is the version of what the file holds. It rises when an older
-	// lbserver would misread it.
-	format = 1
-	// lockPatience is how long Open waits for the file's lock: long enough for
-	// a predecessor that is just ending, short enough for a person to wait.
+	// format is the version of what the file holds. It rises when an older lbserver would misread it: one of format 1
+	// ran health checks that are kept, but off. Older files are read as they are and get this format.
+	format = 2
+	// lockPatience is how long Open waits for the file's lock: long enough for a predecessor that is just ending, short
+	// enough for a person to wait.
 	lockPatience = 2 * time.Second
-	// pruneAtOnce bounds the expired replies one commit removes in passing; it
-	// adds one reply at most, so that they never pile up.
+	// pruneAtOnce bounds the expired replies that one commit removes. A commit adds at most one reply, so they never
+	// pile up.
 	pruneAtOnce = 64
 )
 
@@ -44,22 +48,23 @@ var (
 // buckets are all buckets of the file.
 func buckets() [][]byte { return [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} }
 
-// Store is a store.Store in a file. Its errors are those that store.Store
-// names, the context's, *store.IOError and *store.DamagedError.
+// Store is a store.Store in a file. Its errors are those that store.Store names, the context's, *store.IOError and
+// *store.DamagedError.
 type Store struct {
 	db   *bbolt.DB
 	path string
 	now  func() time.Time
-	// broken is the damage that a write met: bbolt may hold its locks for good
-	// since, and is given no other.
+	// broken is the damage that a write met: bbolt may hold its locks for ever since then, and gets no other write.
 	broken atomic.Pointer[store.DamagedError]
+
+	mu sync.Mutex
+	// moved is closed, and replaced, by each commit that may have raised the revision. Under mu.
+	moved chan struct{}
 }
 
-// Open opens the store in the file path, or makes it, along with its
-// directory. The file is this user's only (mode 0600, a new directory 0700)
-// and locked until Close. It is read as a whole first. now tells when replies
-// expire. The errors for the reader to act on are *store.LockedError,
-// *store.FormatError, *store.DamagedError and *store.IOError.
+// Open opens the store in a file, or makes the file and its directory. Only this user may read them (mode 0600, a new
+// directory 0700), and the file is locked until Close. Open reads the whole file first. now is the clock by which
+// replies expire. The errors are *store.LockedError, *store.FormatError, *store.DamagedError and *store.IOError.
 func Open(path string, now func() time.Time) (*Store, error) {
 	directories, err := makeDirectory(filepath.Dir(path))
 	if err != nil {
@@ -69,17 +74,16 @@ func Open(path string, now func() time.Time) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, now: now}
+	s := &Store{db: db, path: path, now: now, moved: make(chan struct{})}
 	if err := errors.Join(s.makePrivate(), s.initialise(), syncDirectories(directories)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// makePrivate takes other users' rights to a file that was copied or restored
-// with them.
+// makePrivate removes other users' rights to the file, which a copy or a restored backup may have.
 func (s *Store) makePrivate() error {
-	return s.wrap("make private the file", os.Chmod(s.path, 0o600))
+	return s.wrap("restrict the rights to the file", os.Chmod(s.path, 0o600))
 }
 
 // initialise gives a new file its buckets and checks the format of an old one.
@@ -96,7 +100,10 @@ func (s *Store) initialise() error {
 		if version, err := strconv.Atoi(found); err != nil || version < 1 || version > format {
 			return &store.FormatError{Path: s.path, Found: found, Known: format}
 		}
-		return readAll(tx, s.path)
+		if err := readAll(tx, s.path); err != nil {
+			return err
+		}
+		return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 	})
 }
 
@@ -113,8 +120,8 @@ func create(tx *bbolt.Tx) error {
 	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
 }
 
-// makeDirectory makes a directory and those above it, and returns all whose
-// content it changed or a new file in path will.
+// makeDirectory makes a directory and its parents. It returns the directories that change by that, or by a new file in
+// path.
 func makeDirectory(path string) ([]string, error) {
 	changed := []string{path}
 	for directory := path; ; {
@@ -131,22 +138,18 @@ func makeDirectory(path string) ([]string, error) {
 	return changed, os.MkdirAll(path, 0o700)
 }
 
-// syncDirectories makes the file's name as durable as its content: without it
-// a power cut may take a new file away although each of its writes was synced.
+// syncDirectories makes the file's name as durable as its content: without it a power cut may take a new file away
+// although each of its writes was synced.
 func syncDirectories(paths []string) error {
 	for _, path := range paths {
-		directory, err := os.Open(path)
-		if err != nil {
-			return &store.IOError{Op: "open the directory", Path: path, Err: err}
-		}
-		if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
+		if err := durable.SyncDirectory(path); err != nil {
 			return &store.IOError{Op: "sync the directory", Path: path, Err: err}
 		}
 	}
 	return nil
 }
 
-// Load implements store.Store.
+// Load reads the whole state.
 func (s *Store) Load(ctx context.Context) (store.State, error) {
 	if err := ctx.Err(); err != nil {
 		return store.State{}, err
@@ -156,7 +159,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 		state = store.State{Revision: revision(tx)}
 		return tx.Bucket(bucketRecords).ForEach(func(key, value []byte) error {
 			kind, id, _ := strings.Cut(string(key), "/")
-			// bbolt's memory is gone when the transaction ends.
+			// bbolt's memory is not valid after the transaction.
 			state.Records = append(state.Records, store.Record{
 				Kind: store.Kind(kind), ID: id, Value: append([]byte{}, value...),
 			})
@@ -166,7 +169,7 @@ func (s *Store) Load(ctx context.Context) (store.State, error) {
 	return state, err
 }
 
-// Commit implements store.Store.
+// Commit writes records and reply in one transaction.
 func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record, reply *store.Reply) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -175,6 +178,7 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 	if len(records) > 0 {
 		next++
 	}
+	defer s.wake() // also after an error: the write may be in the file
 	err := s.update(fmt.Sprintf("commit revision %d", next), func(tx *bbolt.Tx) error {
 		if revision(tx) != base {
 			return store.ErrStale
@@ -196,7 +200,39 @@ func (s *Store) Commit(ctx context.Context, base uint64, records []store.Record,
 	return next, nil
 }
 
-// Close implements store.Store.
+// Wait returns the revision as soon as it is past after.
+func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
+	for {
+		s.mu.Lock()
+		moved := s.moved // taken before the revision is read, so that no commit is missed
+		s.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		var current uint64
+		if err := s.view("read the revision", func(tx *bbolt.Tx) error { current = revision(tx); return nil }); err != nil {
+			return 0, err
+		}
+		if current > after {
+			return current, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// wake makes every Wait look at the revision again.
+func (s *Store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// Close releases the file and its lock.
 func (s *Store) Close() error {
 	if s.broken.Load() != nil {
 		return nil //nolint:nilerr // bbolt would wait for ever; the lock ends with the process
@@ -240,7 +276,7 @@ func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
 	return s.wrap(op, err)
 }
 
-// wrap tells failures of the medium from the answers a caller matches.
+// wrap makes an IOError of an error that is none of those that callers match.
 func (s *Store) wrap(op string, err error) error {
 	_, foreign := errors.AsType[*store.FormatError](err)
 	_, damaged := errors.AsType[*store.DamagedError](err)

@@ -60,8 +60,7 @@ func TestSecondProcessIsToldThatTheStoreIsInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	first := mustOpen(t, path, time.Now)
 	defer mustClose(t, first)
-	// The lock belongs to the open file, so a second opening in this process
-	// meets it just like one in another.
+	// The lock belongs to the open file, so a second opening in this process meets it just like one in another.
 	second, err := Open(path, time.Now)
 	var locked *store.LockedError
 	if !errors.As(err, &locked) || locked.Path != path {
@@ -72,14 +71,28 @@ func TestSecondProcessIsToldThatTheStoreIsInUse(t *testing.T) {
 func TestNewerFormatIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	mustClose(t, mustOpen(t, path, time.Now))
-	changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2")) })
+	changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("3")) })
 	_, err := Open(path, time.Now)
-	var format *store.FormatError
-	if !errors.As(err, &format) || format.Found != "2" || format.Known != 1 {
+	var newer *store.FormatError
+	if !errors.As(err, &newer) || newer.Found != "3" || newer.Known != 2 {
 		t.Fatalf("got %v", err)
 	}
-	changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("1")) })
+	changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2")) })
 	mustClose(t, mustOpen(t, path, time.Now)) // the refusal left it as it was, and unlocked
+}
+
+// An older lbserver must not open what a newer one may have written.
+func TestAnOldFileGetsTheFormatOfToday(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	mustClose(t, mustOpen(t, path, time.Now))
+	changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("1")) })
+	mustClose(t, mustOpen(t, path, time.Now))
+	changeFile(t, path, func(tx *bbolt.Tx) error {
+		if got := string(tx.Bucket(bucketMeta).Get(keyFormat)); got != "2" {
+			t.Errorf("the file has format %s", got)
+		}
+		return nil
+	})
 }
 
 func TestAnotherProgramsFileIsRefused(t *testing.T) {

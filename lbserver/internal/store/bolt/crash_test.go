@@ -22,8 +22,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// A test binary that finds this in its environment is a child of one of the
-// tests below and not a test.
+// A test binary that finds this in its environment is a child of one of the tests below and not a test.
 const childEnvironment = "BOLT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -53,8 +52,8 @@ func child(t *testing.T, role string, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// count reads how often from the environment; the short default is for every
-// run of the tests, CI sets the numbers it wants.
+// count reads how often from the environment; the short default is for every run of the tests, CI sets the numbers it
+// wants.
 func count(t *testing.T, variable string, short int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -85,8 +84,7 @@ func TestEveryAcknowledgedWriteSurvivesKill(t *testing.T) {
 	t.Logf("%d kills, %d acknowledged writes", kills, len(acknowledged))
 }
 
-// writesUntilKilled kills a writing child after some acknowledgements and
-// returns all that it still gave.
+// writesUntilKilled kills a writing child after some acknowledgements and returns all that it still gave.
 func writesUntilKilled(t *testing.T, path, life string, writes int) []string {
 	t.Helper()
 	command := child(t, "write", path, life)
@@ -121,9 +119,8 @@ func writesUntilKilled(t *testing.T, path, life string, writes int) []string {
 	return acknowledged
 }
 
-// expectAll opens the store as a restart would and looks for every
-// acknowledged write with its reply. A write in flight at a kill may be there
-// too: one for each writer of each life.
+// expectAll opens the store as a restart would and looks for every acknowledged write with its reply. A write in flight
+// at a kill may be there too: one for each writer of each life.
 func expectAll(t *testing.T, path string, acknowledged map[string]bool, inFlight int) {
 	t.Helper()
 	s := mustOpen(t, path, time.Now)
@@ -157,7 +154,7 @@ func expectAll(t *testing.T, path string, acknowledged map[string]bool, inFlight
 
 const crashWriters = 4
 
-// crashRecord has a value that tells a torn write, of a size like an object's.
+// crashRecord has a value of the size of an object, by which a torn write is found.
 func crashRecord(id string) store.Record {
 	value, err := json.Marshal(map[string]string{"id": id, "pad": strings.Repeat(id+" ", 40)})
 	if err != nil {
@@ -166,8 +163,8 @@ func crashRecord(id string) store.Record {
 	return store.Record{Kind: store.Listener, ID: id, Value: value}
 }
 
-// writeUntilKilled commits from several goroutines, as one call of the API
-// each, and prints the id of each write once it is acknowledged.
+// writeUntilKilled commits from several goroutines, as one call of the API each, and prints the id of each write once
+// it is acknowledged.
 func writeUntilKilled(path, life string) error {
 	s, err := Open(path, time.Now)
 	if err != nil {
@@ -186,7 +183,7 @@ func writeUntilKilled(path, life string) error {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%d-%d", life, writer, n)
-				reply := &store.Reply{Nonce: id, Status: 200, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
+				reply := &store.Reply{Nonce: id, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
 				lock.Lock()
 				next, err := s.Commit(ctx, revision, []store.Record{crashRecord(id)}, reply)
 				revision = next
@@ -209,8 +206,8 @@ func TestFullDiskIsAnErrorAndLosesNothing(t *testing.T) {
 	}
 }
 
-// fillTheDisk limits the size of this process's files, which the store meets
-// as it meets a full disk, and gives way again.
+// fillTheDisk limits the size of this process's files, which the store meets as it meets a full disk, and gives way
+// again.
 func fillTheDisk(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()

@@ -37,8 +37,9 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	}
 }
 
-// readAll meets the damage that is in the file at the start, and not in the middle of a change: bbolt holds its two meta pages
-// against a checksum, and finds that another one is broken when it reads it. It takes milliseconds for 10,000 servers.
+// readAll finds damage in the file at the start, instead of in the middle of a change: bbolt checks the checksums of
+// its two meta pages, and finds any other broken page only when it reads that page. It takes milliseconds for 10,000
+// servers.
 func readAll(tx *bbolt.Tx, path string) error {
 	for _, name := range buckets() {
 		bucket := tx.Bucket(name)
@@ -46,7 +47,7 @@ func readAll(tx *bbolt.Tx, path string) error {
 			return &store.DamagedError{Path: path, Err: fmt.Errorf("its bucket %q is missing", name)}
 		}
 		if err := bucket.ForEach(func(_, value []byte) error {
-			_ = crc32.ChecksumIEEE(value) // it may go on in pages of its own
+			_ = crc32.ChecksumIEEE(value) // a long value has pages of its own
 			return nil
 		}); err != nil {
 			return &store.DamagedError{Path: path, Err: err}
@@ -58,8 +59,8 @@ func readAll(tx *bbolt.Tx, path string) error {
 	return nil
 }
 
-// guard turns a panic of bbolt, and a page that the disk does not give, into an error: the file is mapped into memory, and the
-// traffic need not end with it.
+// guard turns a panic of bbolt into an error, and also a fault on a page that can't be read from the disk, since the
+// file is mapped into memory: the traffic must not end because of its store.
 func guard(path string, work func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -14,8 +14,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// usedStore makes a store that has seen some traffic, and returns its file: a tree of several levels, values that go on in pages
-// of their own, free pages, replies.
+// usedStore makes a store that has seen some traffic, and returns its file: a tree of several levels, values that go on
+// in pages of their own, free pages, replies.
 func usedStore(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db")
@@ -42,8 +42,8 @@ func usedStore(t *testing.T) []byte {
 	return whole
 }
 
-// expectNoCrash uses a damaged file as lbserver does. What bbolt can't tell from a whole file may go well; all else must be an
-// error that names the file and what to do.
+// expectNoCrash uses a damaged file as lbserver does. What bbolt can't tell from a whole file may go well; all else
+// must be an error that names the file and what to do.
 func expectNoCrash(t *testing.T, what string, content []byte) (refused bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db") // another one each time: bbolt keeps its lock where it panics

@@ -13,15 +13,15 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// storedReply is a reply as the file holds it, by its nonce.
+// storedReply is a reply as the file holds it, by its nonce. Files of format 1 also have the HTTP status, which is in
+// the body.
 type storedReply struct {
 	Digest  []byte    `json:"digest"`
-	Status  int       `json:"status"`
 	Body    []byte    `json:"body"`
 	Expires time.Time `json:"expires"`
 }
 
-// Reply implements store.Store.
+// Reply returns the stored reply of a nonce.
 func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -38,12 +38,12 @@ func (s *Store) Reply(ctx context.Context, nonce string) (*store.Reply, error) {
 	if stored == nil || !s.now().Before(stored.Expires) {
 		return nil, store.ErrNoReply
 	}
-	reply := &store.Reply{Nonce: nonce, Status: stored.Status, Body: stored.Body, Expires: stored.Expires}
+	reply := &store.Reply{Nonce: nonce, Body: stored.Body, Expires: stored.Expires}
 	copy(reply.Digest[:], stored.Digest)
 	return reply, nil
 }
 
-// readReply returns nil when there is none.
+// readReply returns nil if there is none.
 func readReply(tx *bbolt.Tx, nonce string) (*storedReply, error) {
 	value := tx.Bucket(bucketReplies).Get([]byte(nonce))
 	if value == nil {
@@ -65,13 +65,13 @@ func putReply(tx *bbolt.Tx, reply *store.Reply) error {
 		return err
 	}
 	if older != nil {
-		// Its expiry would take the newer one away too early.
+		// The expiry of the older reply would remove the newer one too early.
 		if err := tx.Bucket(bucketExpiry).Delete(expiryKey(older.Expires, reply.Nonce)); err != nil {
 			return err
 		}
 	}
 	value, err := json.Marshal(storedReply{
-		Digest: reply.Digest[:], Status: reply.Status, Body: reply.Body, Expires: reply.Expires,
+		Digest: reply.Digest[:], Body: reply.Body, Expires: reply.Expires,
 	})
 	if err != nil {
 		return fmt.Errorf("encode the reply of nonce %s: %w", reply.Nonce, err)
@@ -82,7 +82,7 @@ func putReply(tx *bbolt.Tx, reply *store.Reply) error {
 	return tx.Bucket(bucketExpiry).Put(expiryKey(reply.Expires, reply.Nonce), []byte{})
 }
 
-// prune forgets replies that have expired, the oldest first.
+// prune removes replies that have expired, the oldest first.
 func prune(tx *bbolt.Tx, now time.Time) error {
 	limit := expiryKey(now, "")
 	var expired [][]byte

@@ -1,5 +1,4 @@
-// Package storetest is the contract of store.Store as tests that every
-// implementation runs.
+// Package storetest is the contract of store.Store as tests that every implementation runs.
 package storetest
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
 
-// Open opens the store that lives at place, a directory of the test's own
-// that is empty at first. Opened again after Close it must have all it had.
+// Open opens the store that lives at place, a directory of the test's own that is empty at first. Opened again after
+// Close it must have all it had.
 type Open func(place string, now func() time.Time) (store.Store, error)
 
 // Run runs the contract.
@@ -34,6 +33,10 @@ func Run(t *testing.T, open Open) {
 		"LoadedStateIsTheCallersOwn":             loadedStateIsTheCallersOwn,
 		"CancelledCallsDoNothing":                cancelledCallsDoNothing,
 		"ConcurrentCommitsLoseNothing":           concurrentCommitsLoseNothing,
+		"WaitReturnsThePastRevisionAtOnce":       waitReturnsThePastRevisionAtOnce,
+		"WaitEndsWithACommit":                    waitEndsWithACommit,
+		"WaitEndsWithItsContext":                 waitEndsWithItsContext,
+		"WaitMissesNoCommit":                     waitMissesNoCommit,
 		"AnyHistoryReadsBackAfterOpeningItAgain": anyHistoryReadsBack,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -62,7 +65,7 @@ func put(id, value string) store.Record {
 
 func reply(nonce string, expires time.Time) *store.Reply {
 	return &store.Reply{
-		Nonce: nonce, Digest: [32]byte{1, 2, 3}, Status: 200, Body: []byte(`{"requestId":"r"}`), Expires: expires,
+		Nonce: nonce, Digest: [32]byte{1, 2, 3}, Body: []byte(`{"requestId":"r"}`), Expires: expires,
 	}
 }
 
@@ -226,6 +229,98 @@ func concurrentCommitsLoseNothing(t *testing.T, open Open) {
 	if len(state.Records) != writers*writes {
 		t.Errorf("%d records after %d acknowledged commits", len(state.Records), writers*writes)
 	}
+}
+
+func waitReturnsThePastRevisionAtOnce(t *testing.T, open Open) {
+	s := opened(t, open, start)
+	first := mustCommit(t, s, 0, []store.Record{put("a", "1")}, nil)
+	second := mustCommit(t, s, first, []store.Record{put("a", "2")}, nil)
+	for _, after := range []uint64{0, first} {
+		if got, err := s.Wait(t.Context(), after); got != second || err != nil {
+			t.Errorf("past revision %d: got %d, %v, want %d", after, got, err, second)
+		}
+	}
+}
+
+// A stored reply is no revision: nobody is woken by it.
+func waitEndsWithACommit(t *testing.T, open Open) {
+	const waiting = 3
+	s := opened(t, open, start)
+	got := make(chan uint64, waiting)
+	var group sync.WaitGroup
+	for range waiting {
+		group.Go(func() {
+			revision, err := s.Wait(t.Context(), 0)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- revision
+		})
+	}
+	mustCommit(t, s, 0, nil, reply("n", start().Add(time.Hour)))
+	select {
+	case revision := <-got:
+		t.Errorf("a reply without records ended the wait, at revision %d", revision)
+	case <-time.After(20 * time.Millisecond):
+	}
+	want := mustCommit(t, s, 0, []store.Record{put("a", "1")}, nil)
+	group.Wait()
+	for range waiting {
+		if revision := <-got; revision != want {
+			t.Errorf("the wait ended at revision %d, want %d", revision, want)
+		}
+	}
+}
+
+func waitEndsWithItsContext(t *testing.T, open Open) {
+	s := opened(t, open, start)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := s.Wait(ctx, 0)
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	mustCommit(t, s, 0, []store.Record{put("a", "1")}, nil)
+	if _, err := s.Wait(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("past the revision, with a context that has ended: got %v, want the context's error", err)
+	}
+}
+
+// Whoever waits for one revision after another sees the last one, however close together they come.
+func waitMissesNoCommit(t *testing.T, open Open) {
+	const last = "50"
+	s := opened(t, open, start)
+	var group sync.WaitGroup
+	group.Go(func() {
+		var base uint64
+		for n := 0; fmt.Sprint(n-1) != last; n++ {
+			var err error
+			if base, err = s.Commit(t.Context(), base, []store.Record{put("a", fmt.Sprint(n))}, nil); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	var seen uint64
+	for value := ""; value != last; {
+		revision, err := s.Wait(t.Context(), seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if revision <= seen {
+			t.Fatalf("waited past revision %d and got %d", seen, revision)
+		}
+		state, err := s.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, value = state.Revision, string(state.Records[0].Value)
+	}
+	group.Wait()
 }
 
 // commitSoon commits on whatever revision the store turns out to have.
