@@ -1,6 +1,6 @@
-// Package provider is the Terraform provider: it reads the provider's configuration, connects to the control API and registers
-// the kinds of objects. What a kind can do is in a folder of its own, over the rooms base and planning. The rules for values
-// are those of package lbapi, and HTTP is package client's.
+// Package provider is the Terraform provider: it reads the provider's configuration, connects to the control API and
+// registers the kinds of objects. What a kind can do is in a folder of its own, over the rooms base and planning. The
+// rules for values are those of package lbapi, and HTTP is package client's.
 package provider
 
 import (
@@ -102,8 +102,8 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 	}
 }
 
-// Configure makes the connection that all resources use. An API that cannot be used is one error, while planning as during
-// apply, before anything is done.
+// Configure makes the connection that all resources use. An API that cannot be used is one error, while planning as
+// during apply, before anything is done.
 func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var model providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
@@ -131,7 +131,7 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", base.AttributeSentence("endpoint", err.Error()))
 		return
 	}
-	connection := base.Connect(ctx, api, settings.standard, &resp.Diagnostics)
+	connection := base.Connect(ctx, api, settings.loadBalancer, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

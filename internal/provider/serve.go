@@ -28,10 +28,11 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 	}
 }
 
-// pluginServer lends the framework the context of each call only until the call's end. The framework keeps every context that
-// it is given until Terraform stops the provider (terraform-plugin-framework 1.19, registerContext), with all that the context
-// refers to: 10 KB a call, which after a plan of 1,000 resources is most of the memory. The methods here are the calls that are
-// made for each resource. Those that judge a configuration also put their diagnostics where Terraform can quote a line.
+// pluginServer lends the framework the context of each call only until the call's end. The framework keeps every
+// context that it is given until Terraform stops the provider (terraform-plugin-framework 1.19, registerContext), with
+// all that the context refers to: 10 KB a call, which after a plan of 1,000 resources is most of the memory. The
+// methods here are the calls that are made for each resource. Those that judge a configuration also put their
+// diagnostics where Terraform can quote a line.
 type pluginServer struct{ frameworkServer }
 
 func (s *pluginServer) ValidateResourceConfig(
@@ -80,8 +81,8 @@ func (s *pluginServer) ApplyResourceChange(
 	return resp, err
 }
 
-// locate moves diagnostics of a part of an attribute to the attribute. Terraform cannot find a line for the part, and would
-// quote the line of a top-level attribute of the same name, or the first one of the resource.
+// locate moves diagnostics of a part of an attribute to the attribute. Terraform cannot find a line for the part, and
+// would quote the line of a top-level attribute of the same name, or the first one of the resource.
 func locate(diagnostics []*tfprotov6.Diagnostic) {
 	for _, one := range diagnostics {
 		if steps := one.Attribute.Steps(); len(steps) > 1 {

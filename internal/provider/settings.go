@@ -37,7 +37,7 @@ type providerModel struct {
 // settings is the provider's configuration, completed from the environment.
 type settings struct {
 	endpoint, region, accessKey, secretKey string
-	standard                               base.StandardLoadBalancer
+	loadBalancer                           base.DefaultLoadBalancer
 	requestTimeout                         time.Duration
 	maxRetries                             int
 }
@@ -54,16 +54,16 @@ func readSettings(model providerModel, diags *diag.Diagnostics) settings {
 		requestTimeout: defaultRequestTimeout,
 		maxRetries:     int(maxRetries.Default),
 	}
-	if s.standard.Unknown = model.LoadBalancerID.IsUnknown(); !s.standard.Unknown {
-		s.standard.ID = read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional)
+	if s.loadBalancer.Unknown = model.LoadBalancerID.IsUnknown(); !s.loadBalancer.Unknown {
+		s.loadBalancer.ID = read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional)
 	}
 	if s.endpoint != "" {
 		read.judge("endpoint", invalidEndpoint(s.endpoint))
 	}
 	read.judge("region", signature.InvalidName(s.region))
 	read.judge("access_key", signature.InvalidName(s.accessKey))
-	if s.standard.ID != "" {
-		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.standard.ID))
+	if s.loadBalancer.ID != "" {
+		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.loadBalancer.ID))
 	}
 	if text := read.text("request_timeout", model.RequestTimeout, model.RequestTimeout.ValueString(), optional); text != "" {
 		if reason := base.InvalidDuration(text); reason != "" {

@@ -28,7 +28,7 @@ func TestSettingsComeFromTheEnvironmentWhereTheConfigurationIsSilent(t *testing.
 	var diags diag.Diagnostics
 	got := readSettings(providerModel{}, &diags)
 	want := settings{
-		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", standard: base.StandardLoadBalancer{ID: "alb-a2b3c4d5e6"},
+		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", loadBalancer: base.DefaultLoadBalancer{ID: "alb-a2b3c4d5e6"},
 		requestTimeout: 90 * time.Second, maxRetries: 0,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || diags.HasError() {
@@ -86,7 +86,7 @@ func TestAnUnknownSettingIsReportedAtItsAttribute(t *testing.T) {
 	read := readSettings(providerModel{
 		LoadBalancerID: types.StringUnknown(), Region: types.StringUnknown(), MaxRetries: types.Int64Unknown(),
 	}, &diags)
-	if !read.standard.Unknown {
+	if !read.loadBalancer.Unknown {
 		t.Error("a load balancer that is not there yet is not told from none") // it is no error: the plan leaves it open
 	}
 	var at []string

@@ -77,33 +77,33 @@ func (m healthCheckModel) gives(attribute string) bool {
 	}
 }
 
-// withDefaults completes a configuration by the defaults of its protocol. While the protocol is not known, neither are the
-// fields that only some checks have.
+// withDefaults completes a configuration by the defaults of its protocol. While the protocol is not known, neither are
+// the fields that only some checks have.
 func (m healthCheckModel) withDefaults(ctx context.Context, diags *diag.Diagnostics) healthCheckModel {
 	protocol, known := m.protocol()
-	standard := healthCheckFrom(ctx, lbapi.DefaultHealthCheck(protocol), diags)
+	defaults := healthCheckFrom(ctx, lbapi.DefaultHealthCheck(protocol), diags)
 	if !known {
-		standard.Protocol = types.StringUnknown()
-		standard.HTTPVersion, standard.Path, standard.Codes = types.StringUnknown(), types.StringUnknown(), types.SetUnknown(types.StringType)
+		defaults.Protocol = types.StringUnknown()
+		defaults.HTTPVersion, defaults.Path, defaults.Codes = types.StringUnknown(), types.StringUnknown(), types.SetUnknown(types.StringType)
 	}
 	return healthCheckModel{
-		Enabled:            orStandard(m.Enabled, standard.Enabled),
-		Protocol:           orStandard(m.Protocol, standard.Protocol),
-		Port:               orStandard(m.Port, standard.Port),
-		Interval:           orStandard(m.Interval, standard.Interval),
-		Timeout:            orStandard(m.Timeout, standard.Timeout),
-		HealthyThreshold:   orStandard(m.HealthyThreshold, standard.HealthyThreshold),
-		UnhealthyThreshold: orStandard(m.UnhealthyThreshold, standard.UnhealthyThreshold),
-		HTTPVersion:        orStandard(m.HTTPVersion, standard.HTTPVersion),
-		Path:               orStandard(m.Path, standard.Path),
+		Enabled:            orDefault(m.Enabled, defaults.Enabled),
+		Protocol:           orDefault(m.Protocol, defaults.Protocol),
+		Port:               orDefault(m.Port, defaults.Port),
+		Interval:           orDefault(m.Interval, defaults.Interval),
+		Timeout:            orDefault(m.Timeout, defaults.Timeout),
+		HealthyThreshold:   orDefault(m.HealthyThreshold, defaults.HealthyThreshold),
+		UnhealthyThreshold: orDefault(m.UnhealthyThreshold, defaults.UnhealthyThreshold),
+		HTTPVersion:        orDefault(m.HTTPVersion, defaults.HTTPVersion),
+		Path:               orDefault(m.Path, defaults.Path),
 		Domain:             m.Domain,
-		Codes:              orStandard(m.Codes, standard.Codes),
+		Codes:              orDefault(m.Codes, defaults.Codes),
 	}
 }
 
-func orStandard[T attr.Value](configured, standard T) T {
+func orDefault[T attr.Value](configured, byDefault T) T {
 	if configured.IsNull() {
-		return standard
+		return byDefault
 	}
 	return configured
 }
@@ -134,8 +134,8 @@ func healthCheckFrom(ctx context.Context, check lbapi.HealthCheck, diags *diag.D
 	return model
 }
 
-// readHealthCheck is what a state shows of a check. The API forgets the settings of a check that is off, so those of the state
-// are kept; after an import they are the defaults.
+// readHealthCheck is what a state shows of a check. The API forgets the settings of a check that is off, so those of
+// the state are kept; after an import they are the defaults.
 func readHealthCheck(ctx context.Context, prior types.Object, check lbapi.HealthCheck, diags *diag.Diagnostics) types.Object {
 	before, _ := readHealthCheckModel(ctx, prior, diags)
 	var now healthCheckModel

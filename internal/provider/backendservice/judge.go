@@ -13,7 +13,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/planning"
 )
 
-// judge warns of what the API shows against a plan.
+// judge warns of quotas, shared server groups and sessions.
 func (r *backendServiceResource) judge(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	change, ok := base.PlannedChange(ctx, &r.Resource, req, resp, model.replaces)
 	if !ok {
@@ -38,7 +38,8 @@ func (m model) planned() planning.BackendService {
 	}
 }
 
-// warnOfSessions warns of a plan that ends or moves the sessions of a backend service, and says how many were recently seen.
+// warnOfSessions warns of a plan that ends or moves the sessions of a backend service, and says how many were recently
+// seen.
 func (r *backendServiceResource) warnOfSessions(ctx context.Context, change planning.Change[model], diags *diag.Diagnostics) {
 	before := change.Before
 	if !before.persists() {
@@ -67,8 +68,8 @@ func (r *backendServiceResource) warnOfSessions(ctx context.Context, change plan
 		planning.Counted(window/60, "minute"), then))
 }
 
-// endsSessions says what in a change in place moves sessions, at which attribute, and where the clients go then. It says
-// nothing if the sessions stay, or if that is not known yet.
+// endsSessions says what in a change in place moves sessions, at which attribute, and where the clients go then. It
+// says nothing if the sessions stay, or if that is not known yet.
 func (m model) endsSessions(state model) (at path.Path, what, then string) {
 	switch {
 	case m.SessionPersistence.IsUnknown():

@@ -42,7 +42,8 @@ func (attributes) Attribute(field string) (path.Path, bool) {
 	return base.AttributeOf(lbapi.BackendServiceTerms(), field)
 }
 
-// replaces reports whether a plan replaces the backend service of a state, by the attributes that cannot change in place.
+// replaces reports whether a plan replaces the backend service of a state, by the attributes that cannot change in
+// place.
 func (m model) replaces(before model) bool {
 	return !m.LoadBalancerID.Equal(before.LoadBalancerID) || !m.Protocol.Equal(before.Protocol) || !m.Port.Equal(before.Port)
 }

@@ -1,6 +1,7 @@
-// Package backendservice is the kind of the backend services: how traffic is given to the servers of a group. It holds the
-// resource alb_backend_service, the data sources that find backend services and show the health of their servers, and the
-// function that names their session cookie.
+// Package backendservice is the provider's part for backend services: how traffic is given to the servers of a group.
+// It holds the resource alb_backend_service, how the resource becomes calls of the API and back, the data sources that
+// find backend services and show the health of their servers, and the function that names their session cookie. What it
+// shares with the other kinds is in package base.
 package backendservice
 
 import (
@@ -42,8 +43,8 @@ func (r *backendServiceResource) ModifyPlan(ctx context.Context, req resource.Mo
 	r.judge(ctx, req, resp)
 }
 
-// Create makes the backend service, and turns its health check off if the plan wants that: the API creates it with one. Then
-// it waits for healthy servers, if the plan wants that.
+// Create makes the backend service, and turns its health check off if the plan wants that: the API creates it with one.
+// Then it waits for healthy servers, if the plan wants that.
 func (r *backendServiceResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	interruptible := ctx
 	base.Create(ctx, req, resp, func(ctx context.Context, plan model) {
@@ -98,7 +99,7 @@ func (r *backendServiceResource) Update(ctx context.Context, req resource.Update
 			return false
 		}
 		if !r.awaitHealthy(ctx, *plan, afterUpdate, diags) {
-			// With it in the state nothing would be left to plan, and an apply that is tried again would succeed without a wait.
+			// Otherwise nothing would be left to plan, and an apply that is tried again would succeed without a wait.
 			plan.WaitForHealthy = types.Int64Null()
 		}
 		return true

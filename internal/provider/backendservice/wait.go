@@ -18,7 +18,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 )
 
-// healthyServers is the range of wait_for_healthy. The API's quota bounds what a group can have; this only catches typing errors.
+// healthyServers is the range of wait_for_healthy. The API's quota bounds what a group can have; this only catches
+// typing errors.
 var healthyServers = lbapi.Range{Min: 1, Max: 10000, Unit: "servers"}
 
 // healthPause is the time between two questions for the servers' health: a tenth of the shortest check interval.
@@ -31,8 +32,8 @@ const (
 )
 
 // awaitHealthy waits until as many servers of a backend service are healthy as the plan wants, which is none without
-// wait_for_healthy, and reports whether they are. The context carries the timeout of the operation; after says in the error
-// what happens next.
+// wait_for_healthy, and reports whether they are. The context carries the timeout of the operation; after says in the
+// error what happens next.
 func (r *backendServiceResource) awaitHealthy(ctx context.Context, plan model, after string, diags *diag.Diagnostics) bool {
 	if plan.WaitForHealthy.IsNull() || diags.HasError() {
 		return true
@@ -101,8 +102,8 @@ func describeHealth(server lbapi.ServerHealth) string {
 	return text
 }
 
-// untilHealthy looks at servers until as many as wanted are healthy. At the end of the context the error says what was seen
-// last. An API that does not answer for a while is waited for as well.
+// untilHealthy looks at servers until as many as wanted are healthy. At the end of the context the error says what was
+// seen last. An API that does not answer for a while is waited for as well.
 func untilHealthy(ctx context.Context, want int, look func(context.Context) ([]lbapi.ServerHealth, error)) error {
 	tick := time.NewTicker(healthPause)
 	defer tick.Stop()

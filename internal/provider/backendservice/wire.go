@@ -77,8 +77,8 @@ func (w wanted) create() lbapi.CreateBackendService {
 	}
 }
 
-// patch is what the plan changes in place. Settings that the API judges together, such as the scheduler and the persistence,
-// travel in one call, so no state in between is refused.
+// patch is what the plan changes in place. Settings that the API judges together, such as the scheduler and the
+// persistence, travel in one call, so no state in between is refused.
 func (w wanted) patch(plan, state model) lbapi.PatchBackendService {
 	headers := func(on bool) *bool { return base.Changed(plan.ForwardedHeaders, state.ForwardedHeaders, on) }
 	change := lbapi.PatchBackendService{

@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 )
 
-// ShortestAddress returns an address in its shortest form, an IPv4-mapped one as IPv4; what is no address is returned as it
-// is. Two ways to write one address have the same shortest form.
+// ShortestAddress returns an address in its shortest form, an IPv4-mapped one as IPv4; what is no address is returned
+// as it is. Two ways to write one address have the same shortest form.
 func ShortestAddress(address string) string {
 	if parsed, err := netip.ParseAddr(address); err == nil {
 		return parsed.Unmap().String()

@@ -19,26 +19,26 @@ type Connection struct {
 	*client.Client
 	Walk *planning.Walk
 
-	standard         StandardLoadBalancer
-	unusableReported atomic.Bool // a resource has reported that the API cannot be used
-	misledReported   atomic.Bool // a resource has reported that there is no load balancer of the standard's id
+	defaultLoadBalancer    DefaultLoadBalancer
+	unusableReported       atomic.Bool // a resource has reported that the API cannot be used
+	missingDefaultReported atomic.Bool // a resource has reported that the default load balancer does not exist
 
-	// The load balancers of the region when the provider was configured, or why they are not known: what is planned on them
-	// stays true whatever an apply creates.
+	// The load balancers of the region when the provider was configured, or why they are not known: what is planned on
+	// them stays true whatever an apply creates.
 	balancers []lbapi.LoadBalancer
 	notListed error
 }
 
-// StandardLoadBalancer is the provider's load_balancer_id, for resources and data sources that give none themselves.
-type StandardLoadBalancer struct {
+// DefaultLoadBalancer is the provider's load_balancer_id, for resources and data sources that give none themselves.
+type DefaultLoadBalancer struct {
 	ID      string // empty if it is not set, or unknown
 	Unknown bool   // it is set to one that this apply creates; only while planning
 }
 
-// Connect returns a connection once the API has shown that it can be used, within DefaultTimeout. If it cannot be used, that
-// is one error, while planning as during apply, before anything is done.
-func Connect(ctx context.Context, api *client.Client, standard StandardLoadBalancer, diags *diag.Diagnostics) *Connection {
-	c := &Connection{Client: api, Walk: planning.NewWalk(api), standard: standard}
+// Connect returns a connection once the API has shown that it can be used, within DefaultTimeout. If it cannot be used,
+// that is one error, while planning as during apply, before anything is done.
+func Connect(ctx context.Context, api *client.Client, byDefault DefaultLoadBalancer, diags *diag.Diagnostics) *Connection {
+	c := &Connection{Client: api, Walk: planning.NewWalk(api), defaultLoadBalancer: byDefault}
 	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()
 	if c.balancers, c.notListed = api.LoadBalancers(ctx); client.IsUnusable(c.notListed) {
@@ -83,8 +83,9 @@ func listLoadBalancers(balancers []lbapi.LoadBalancer) string {
 // apiUnusable is the summary of the error for all calls that would fail alike.
 const apiUnusable = "The control API cannot be used"
 
-// addReadError reports that a resource could not be read. That the API cannot be used is reported once for all resources: the
-// first error ends Terraform's walk over them, so nothing is done with what the others take as unchanged.
+// addReadError reports that a resource could not be read. That the API cannot be used is reported once for all
+// resources: the first error ends Terraform's walk over them, so nothing is done with what the others take as
+// unchanged.
 func (c *Connection) addReadError(diags *diag.Diagnostics, summary string, err error, attribute AttributeFinder) {
 	switch {
 	case !client.IsUnusable(err):
@@ -94,7 +95,7 @@ func (c *Connection) addReadError(diags *diag.Diagnostics, summary string, err e
 	}
 }
 
-// noAttribute is for errors that no attribute can cause.
+// noAttribute is the AttributeFinder of calls that are made from no attribute.
 func noAttribute(string) (path.Path, bool) { return path.Empty(), false }
 
 // EnvironmentVariable is the variable that takes the place of a setting of the provider: ALB_REGION of "region".

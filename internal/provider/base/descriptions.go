@@ -32,10 +32,10 @@ func DescribeRange(what string, allowed lbapi.Range, mention Mention) string {
 }
 
 // DescribeWords ends a description with the words to choose from, and with the default unless that is empty.
-func DescribeWords(what string, words []string, standard string) string {
+func DescribeWords(what string, words []string, defaultWord string) string {
 	text := fmt.Sprintf("%s: %s", what, Codes(words))
-	if standard != "" {
-		text += fmt.Sprintf("; default `%s`", standard)
+	if defaultWord != "" {
+		text += fmt.Sprintf("; default `%s`", defaultWord)
 	}
 	return text + "."
 }

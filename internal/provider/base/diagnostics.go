@@ -15,8 +15,8 @@ import (
 // AttributeFinder finds the attribute that a field of a call was made from; false if there is none.
 type AttributeFinder func(field string) (path.Path, bool)
 
-// AddCallError reports a failed call: each detail of the API at the attribute that caused it, and the whole error at the
-// resource if some detail has no attribute or there are no details.
+// AddCallError reports a failed call: each detail of the API at the attribute that caused it, and the whole error at
+// the resource if some detail has no attribute or there are no details.
 func AddCallError(diags *diag.Diagnostics, summary string, err error, attribute AttributeFinder) {
 	refusal, ok := errors.AsType[*lbapi.Error](err)
 	if !ok || len(refusal.Details) == 0 {
@@ -60,7 +60,8 @@ func AttributePath(attribute string) path.Path {
 	return at
 }
 
-// AttributeSentence makes a reason of the rule table, such as "must be 1 to 65535, got 0", into a sentence about an attribute.
+// AttributeSentence makes a reason of the rule table, such as "must be 1 to 65535, got 0", into a sentence about an
+// attribute.
 func AttributeSentence(attribute, reason string) string {
 	return fmt.Sprintf("Attribute \"%s\" %s", attribute, WithFullStop(reason))
 }

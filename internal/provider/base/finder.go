@@ -13,8 +13,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// Finder finds the objects of one kind for data sources and queries: Object as the API shows one, Shown as a data source
-// shows it to Terraform.
+// Finder finds the objects of one kind for data sources and queries: Object as the API shows one, Shown as a data
+// source shows it to Terraform.
 type Finder[Object, Shown any] struct {
 	IDs        lbapi.IDForm // the form of their ids, which also names the kind: "server group"
 	Plural     string       // "server groups"
@@ -28,7 +28,7 @@ type Finder[Object, Shown any] struct {
 	Describe   func(Object) string                                    // by its id, for an error that lists candidates
 }
 
-// filters are those of a configuration, for a data source or a list block.
+// filters are the filters of a configuration, for a data source or a list block.
 func (f Finder[Object, Shown]) filters(
 	ctx context.Context, config tfsdk.Config, api *Connection, diags *diag.Diagnostics,
 ) (filters []lbapi.Filter) {

@@ -49,7 +49,8 @@ func ByIdentity(req resource.ImportStateRequest) bool {
 	return req.ID == "" && req.Identity != nil && !req.Identity.Raw.IsNull()
 }
 
-// ValidImportID reports whether an id of an import has the form of its kind. If not, it is refused, and the API is not asked.
+// ValidImportID reports whether an id of an import has the form of its kind. If not, it is refused, and the API is not
+// asked.
 func ValidImportID(form lbapi.IDForm, attribute, id string, resp *resource.ImportStateResponse) bool {
 	reason := form.Invalid(id)
 	if reason != "" {

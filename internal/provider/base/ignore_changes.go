@@ -7,8 +7,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// ValidateIgnored judges a plan by the rules of ValidateConfig, which has already accepted the configuration. If "ignore_changes"
-// keeps other values of the state, Terraform puts them into the configuration of the plan, and only there.
+// ValidateIgnored judges a plan by the rules of ValidateConfig, which has already accepted the configuration. If
+// "ignore_changes" keeps other values of the state, Terraform puts them into the configuration of the plan, and only
+// there.
 func ValidateIgnored(ctx context.Context, r resource.ResourceWithValidateConfig, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() || req.State.Raw.Equal(resp.Plan.Raw) {
 		return

@@ -1,7 +1,7 @@
-// Package base holds what every kind of object has in common: the connection to the API, identity and import, placement on a
-// load balancer, timeouts, validators, and how refusals of the API become diagnostics. A kind describes itself to it and gets
-// its data sources, its list resource, and the parts of create, read, update and delete that are the same for all. It knows
-// no kind by name.
+// Package base holds what all kinds of objects have in common: the connection to the API, identity and import,
+// placement on a load balancer, timeouts, validators, and how refusals of the API become diagnostics. Out of a kind's
+// description of itself it makes data sources and a list resource, and it runs what is the same in every create, read,
+// update and delete. It knows no kind by name.
 package base
 
 import (
@@ -24,7 +24,8 @@ type Kind struct {
 	Functions     []func() function.Function
 }
 
-// KindOf returns a kind with a resource, the two data sources that find one object and all of them, and a list resource.
+// KindOf returns a kind with a resource, the two data sources that find one object and all of them, and a list
+// resource.
 func KindOf[Object, Shown any](finder Finder[Object, Shown], newResource func() resource.Resource) Kind {
 	return Kind{
 		Resources:     []func() resource.Resource{newResource},
@@ -33,8 +34,8 @@ func KindOf[Object, Shown any](finder Finder[Object, Shown], newResource func() 
 	}
 }
 
-// CompleteResource is what the resource of every kind implements. The framework looks for each interface by itself, so a
-// method that was forgotten is found only by an assertion.
+// CompleteResource is what the resource of every kind implements. The framework looks for each interface by itself, so
+// a method that was forgotten is found only by an assertion.
 type CompleteResource interface {
 	resource.ResourceWithConfigure
 	resource.ResourceWithIdentity

@@ -14,7 +14,7 @@ import (
 
 var _ list.ListResourceWithConfigure = (*listResource[any, any])(nil)
 
-// Found is one object as a query shows it: by name, by identity, and as its resource is after an import.
+// Found is one object as a query shows it: by its name, and as its resource is after an import, which has the identity.
 type Found struct {
 	Name     string
 	Resource Model

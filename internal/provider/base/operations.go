@@ -24,9 +24,9 @@ type Model interface {
 	OperationTimeouts() timeouts.Value
 }
 
-// PlannedChange takes a plan apart. It returns false if there is nothing to judge, or nothing to judge it by: the plan changes
-// nothing, the provider is not configured, or there are errors already. replaces reports whether the plan replaces the object,
-// by the attributes that cannot change in place.
+// PlannedChange takes a plan apart. It returns false if there is nothing to judge, or nothing to judge it by: the plan
+// changes nothing, the provider is not configured, or there are errors already. replaces reports whether the plan
+// replaces the object, by the attributes that cannot change in place.
 func PlannedChange[M Model](
 	ctx context.Context, r *Resource, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, replaces func(after, before M) bool,
 ) (change planning.Change[M], ok bool) {
@@ -79,8 +79,8 @@ func SaveCreated(ctx context.Context, resp *resource.CreateResponse, created Mod
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, created.Identity())...)
 }
 
-// Read makes the state what the API shows, within the read timeout. find finds the object; if the API has it no longer, the
-// resource leaves the state. take puts what was found into the state.
+// Read makes the state what the API shows, within the read timeout. find finds the object; if the API has it no longer,
+// the resource leaves the state. take puts what was found into the state.
 func Read[M Model, Object any](
 	ctx context.Context, r *Resource, req resource.ReadRequest, resp *resource.ReadResponse,
 	find func(ctx context.Context, state M) (Object, error), take func(state *M, object Object),
@@ -111,8 +111,8 @@ func Read[M Model, Object any](
 	}
 }
 
-// Update runs update with the plan and the state, within the update timeout. If update reports that the object is as the plan
-// wants it, the plan becomes the state, with what update has changed in it.
+// Update runs update with the plan and the state, within the update timeout. If update reports that the object is as
+// the plan wants it, the plan becomes the state, with what update has changed in it.
 func Update[M Model](
 	ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse,
 	update func(ctx context.Context, plan *M, state M, diags *diag.Diagnostics) (updated bool),
@@ -133,7 +133,8 @@ func Update[M Model](
 	}
 }
 
-// SendPatch sends what a plan changes of an object, and reports whether the API has taken it. A change of nothing is not sent.
+// SendPatch sends what a plan changes of an object, and reports whether the API has taken it. A change of nothing is
+// not sent.
 func SendPatch[Patch comparable](
 	ctx context.Context, r *Resource, id types.String, patch Patch, send func(context.Context, string, Patch) error,
 	attribute AttributeFinder, diags *diag.Diagnostics,
@@ -176,7 +177,7 @@ func Delete[M Model](
 
 // DeleteUnused deletes an object by its id, and tries again until the context ends while another object uses it.
 func (r *Resource) DeleteUnused(ctx context.Context, id types.String, remove func(context.Context, string) error, diags *diag.Diagnostics) {
-	err := deleteUnused(ctx, func(ctx context.Context) error { return remove(ctx, id.ValueString()) })
+	err := retryWhileInUse(ctx, func(ctx context.Context) error { return remove(ctx, id.ValueString()) })
 	if err != nil {
 		diags.AddError(capitalized(r.IDs.Of)+" not deleted", ErrorSentence(err))
 	}

@@ -33,18 +33,18 @@ func (r *PlacedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if exists {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, at, &prior)...)
 	}
-	standard := r.API.standard.ID
+	defaultID := r.API.defaultLoadBalancer.ID
 	if resp.Diagnostics.HasError() || !configured.IsNull() {
 		return // the resource gives its own
 	}
-	if r.API.standard.Unknown {
+	if r.API.defaultLoadBalancer.Unknown {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, types.StringUnknown())...)
 		if exists {
 			resp.RequiresReplace = append(resp.RequiresReplace, at) // a new load balancer is not the one that it is on
 		}
 		return
 	}
-	if exists && (standard == "" || standard == prior.ValueString()) {
+	if exists && (defaultID == "" || defaultID == prior.ValueString()) {
 		return // where it already is
 	}
 	on, ok := r.API.place(at, &resp.Diagnostics)
@@ -56,7 +56,7 @@ func (r *PlacedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 	resp.RequiresReplace = append(resp.RequiresReplace, at)
-	if !r.API.misledReported.Load() {
+	if !r.API.missingDefaultReported.Load() {
 		there := strconv.Quote(on.ID)
 		if on.Name != "" {
 			there = "that of " + planning.NameAndID(on.Name, on.ID)
@@ -69,14 +69,14 @@ func (r *PlacedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 
 // place returns the load balancer of a resource that gives none: the provider's, or the region's only one.
 func (c *Connection) place(at path.Path, diags *diag.Diagnostics) (on lbapi.LoadBalancer, ok bool) {
-	if c.notListed != nil && c.standard.ID != "" {
-		return lbapi.LoadBalancer{ID: c.standard.ID}, true // nothing contradicts it
+	if c.notListed != nil && c.defaultLoadBalancer.ID != "" {
+		return lbapi.LoadBalancer{ID: c.defaultLoadBalancer.ID}, true // nothing contradicts it
 	}
 	if c.notListed != nil {
 		AddCallError(diags, "Load balancers not listed", c.notListed, noAttribute)
 		return on, false
 	}
-	if c.standard.ID == "" {
+	if c.defaultLoadBalancer.ID == "" {
 		on, err := onlyOf(c.balancers, c.Region())
 		if err != nil {
 			diags.AddAttributeError(at, "Which load balancer?", fmt.Sprintf("Neither the resource nor the provider sets "+
@@ -85,30 +85,30 @@ func (c *Connection) place(at path.Path, diags *diag.Diagnostics) (on lbapi.Load
 		return on, err == nil
 	}
 	for _, balancer := range c.balancers {
-		if balancer.ID == c.standard.ID {
+		if balancer.ID == c.defaultLoadBalancer.ID {
 			return balancer, true
 		}
 	}
-	// The first resource that would be placed there reports it for all of them. The plan of the others stays the same: if the
-	// load balancer has gone only since the plan, Terraform would take another plan for a fault of the provider.
-	if !c.misledReported.Swap(true) {
+	// The first resource that would be placed there reports it for all of them. The plan of the others stays the same:
+	// if the load balancer has gone only since the plan, Terraform would take another plan for a fault of the provider.
+	if !c.missingDefaultReported.Swap(true) {
 		diags.AddError("No such load balancer", fmt.Sprintf("\"load_balancer_id\" of the provider is %q, and region %q has no load balancer of "+
 			"that id. It has: %s. Correct it in the provider block or in %s.",
-			c.standard.ID, c.Region(), listLoadBalancers(c.balancers), EnvironmentVariable("load_balancer_id")))
+			c.defaultLoadBalancer.ID, c.Region(), listLoadBalancers(c.balancers), EnvironmentVariable("load_balancer_id")))
 	}
-	return lbapi.LoadBalancer{ID: c.standard.ID}, true
+	return lbapi.LoadBalancer{ID: c.defaultLoadBalancer.ID}, true
 }
 
-// on narrows a listing to the load balancer that the configuration gives, else to the provider's. If the provider's does not
-// exist yet, that is an error: what is found on others is not what is meant.
+// on narrows a listing to the load balancer that the configuration gives, else to the provider's. If the provider's
+// does not exist yet, that is an error: what is found on others is not what is meant.
 func (c *Connection) on(configured types.String, diags *diag.Diagnostics) []lbapi.Filter {
 	id := configured.ValueString()
-	if id == "" && c.standard.Unknown {
+	if id == "" && c.defaultLoadBalancer.Unknown {
 		diags.AddError("Unknown load_balancer_id", "The provider's \"load_balancer_id\" is that of a load balancer which is not there yet, so "+
 			"nothing can be looked for on it. Give the data source its own \"load_balancer_id\": then it is read when that is known.")
 	}
 	if id == "" {
-		id = c.standard.ID
+		id = c.defaultLoadBalancer.ID
 	}
 	if id == "" {
 		return nil

@@ -9,12 +9,12 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 )
 
-// interruptGrace is how long a change that is under way may go on after Terraform was told to stop. A server that answers
-// needs milliseconds for it; Terraform itself waits for as long as it takes.
+// interruptGrace is how long a change that is under way may go on after Terraform was told to stop. A server that
+// answers needs milliseconds for it; Terraform itself waits for as long as it takes.
 const interruptGrace = 10 * time.Second
 
-// Pauses between two attempts to delete an object that is in use, or to create one whose place is taken: they double from
-// the first to the last.
+// Pauses between two attempts to delete an object that is in use, or to create one whose place is taken: they double
+// from the first to the last.
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 5 * time.Second
@@ -23,9 +23,9 @@ const (
 // createPatience bounds the attempts to create an object whose place is taken.
 const createPatience = 10 * time.Second
 
-// finishing returns a context for a change that must not be cut off half-way: it ends with its timeout like any other, but
-// outlives an interrupt by interruptGrace. A creation whose answer nobody reads would leave an object that no state knows;
-// a creation of two calls that is cut off after the first leaves an object that Terraform replaces.
+// finishing returns a context for a change that must not be cut off half-way: it ends with its timeout like any other,
+// but outlives an interrupt by interruptGrace. A creation whose answer nobody reads would leave an object that no state
+// knows; a creation of two calls that is cut off after the first leaves an object that Terraform replaces.
 func finishing(interruptible context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(interruptible), timeout)
 	forget := context.AfterFunc(interruptible, func() {
@@ -43,9 +43,9 @@ func finishing(interruptible context.Context, timeout time.Duration) (context.Co
 	}
 }
 
-// deleteUnused deletes an object, and tries again while another object uses it, until the context ends; the error is then
-// the refusal, which names the other object. An object that is already gone counts as deleted.
-func deleteUnused(ctx context.Context, remove func(context.Context) error) error {
+// retryWhileInUse deletes an object with remove, and tries again while another object uses it, until the context ends.
+// The error is then the refusal, which names the other object. An object that is already gone counts as deleted.
+func retryWhileInUse(ctx context.Context, remove func(context.Context) error) error {
 	var inUse error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := remove(ctx)

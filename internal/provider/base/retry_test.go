@@ -20,7 +20,7 @@ func failed(status lbapi.ErrorStatus, message string, details ...lbapi.Detail) e
 }
 
 func TestDeletingWhatIsGoneIsSuccess(t *testing.T) {
-	err := deleteUnused(t.Context(), func(context.Context) error { return failed(lbapi.NotFound, "no such listener") })
+	err := retryWhileInUse(t.Context(), func(context.Context) error { return failed(lbapi.NotFound, "no such listener") })
 	if err != nil {
 		t.Error(err)
 	}
@@ -28,7 +28,7 @@ func TestDeletingWhatIsGoneIsSuccess(t *testing.T) {
 
 func TestDeletingWaitsUntilNobodyUsesTheObject(t *testing.T) {
 	calls := 0
-	err := deleteUnused(t.Context(), func(context.Context) error {
+	err := retryWhileInUse(t.Context(), func(context.Context) error {
 		calls++
 		if calls < 3 {
 			return failed(lbapi.Conflict, "in use by listener web")
@@ -49,7 +49,7 @@ func TestDeletingGivesUpWithTheContextAndNamesTheUser(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			err := deleteUnused(ctx, func(ctx context.Context) error {
+			err := retryWhileInUse(ctx, func(ctx context.Context) error {
 				calls++
 				if calls == 1 {
 					return failed(lbapi.Conflict, "in use by listener web")
@@ -66,7 +66,7 @@ func TestDeletingGivesUpWithTheContextAndNamesTheUser(t *testing.T) {
 
 func TestAnInterruptedDeletionDoesNotBlameTheTimeout(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	err := deleteUnused(ctx, func(context.Context) error {
+	err := retryWhileInUse(ctx, func(context.Context) error {
 		interrupt()
 		return failed(lbapi.Conflict, "in use by listener web")
 	})
@@ -110,7 +110,7 @@ func TestDeletingStopsAtOnceForAnyOtherReason(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			err := deleteUnused(t.Context(), func(context.Context) error {
+			err := retryWhileInUse(t.Context(), func(context.Context) error {
 				calls++
 				return reason
 			})

@@ -105,8 +105,8 @@ func (r ElementsRule) ValidateSet(_ context.Context, req validator.SetRequest, r
 	addViolation(&resp.Diagnostics, req.Path, r.Invalid(known))
 }
 
-// Given reports whether a configuration certainly gives a value. A variable is unknown while a module is validated, and may
-// turn out to be null.
+// Given reports whether a configuration certainly gives a value. A variable is unknown while a module is validated, and
+// may turn out to be null.
 func Given(value attr.Value) bool { return !value.IsNull() && !value.IsUnknown() }
 
 func addViolation(diags *diag.Diagnostics, at path.Path, reason string) {
@@ -115,9 +115,9 @@ func addViolation(diags *diag.Diagnostics, at path.Path, reason string) {
 	}
 }
 
-// AddDependencyViolations reports each feature that a configuration uses although the value it depends on rules it out, at
-// the feature's attribute. used and value say what the configuration holds; they return false for what is not known, which
-// is never judged.
+// AddDependencyViolations reports each feature that a configuration uses although the value it depends on rules it out,
+// at the feature's attribute. used and value say what the configuration holds; they return false for what is not known,
+// which is never judged.
 func AddDependencyViolations(
 	diags *diag.Diagnostics, rules []lbapi.Dependency, at func(attribute string) path.Path,
 	used func(attribute string) bool, value func(attribute string) (string, bool),

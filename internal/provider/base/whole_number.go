@@ -15,8 +15,8 @@ import (
 
 var _ basetypes.Int64Typable = WholeNumber{}
 
-// WholeNumber is the type of a number in a configuration. It refuses a fraction at its attribute; the framework's own type
-// reports one as a fault of the provider.
+// WholeNumber is the type of a number in a configuration. It refuses a fraction at its attribute; the framework's own
+// type reports one as a fault of the provider.
 type WholeNumber struct{ basetypes.Int64Type }
 
 // Equal reports whether values of the other type are those of the framework's Int64Type as well.

@@ -1,5 +1,6 @@
-// Package listener is the kind of the listeners: ports of a load balancer whose traffic goes to a backend service. It holds
-// the resource alb_listener and the data sources that find listeners.
+// Package listener is the provider's part for listeners: ports of a load balancer whose traffic goes to a backend
+// service. It holds the resource alb_listener, how the resource becomes calls of the API and back, and the data sources
+// that find listeners. What it shares with the other kinds is in package base.
 package listener
 
 import (

@@ -1,5 +1,6 @@
-// Package loadbalancer is the kind of the load balancers: addresses that take traffic, with all that is on them. It holds the
-// resource alb_load_balancer and the data sources that find load balancers.
+// Package loadbalancer is the provider's part for load balancers: addresses that take traffic, with everything that is
+// on them. It holds the resource alb_load_balancer, how the resource becomes calls of the API and back, and the data
+// sources that find load balancers. What it shares with the other kinds is in package base.
 package loadbalancer
 
 import (
@@ -26,8 +27,8 @@ func newResource() resource.Resource {
 
 type loadBalancerResource struct{ base.Resource }
 
-// ModifyPlan refuses to delete or replace what is protected: during apply it would be too late, because what is on the load
-// balancer is deleted before it.
+// ModifyPlan refuses to delete or replace what is protected: during apply it would be too late, because what is on the
+// load balancer is deleted before it.
 func (r *loadBalancerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.judge(ctx, req, resp)
 	if req.State.Raw.IsNull() {

@@ -10,8 +10,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/planning"
 )
 
-// Leaving returns the registered servers that lose their requests because a group lists them no longer, or lists them with
-// another port or without a weight. Before is what the group listed until now.
+// Leaving returns the registered servers that lose their requests because a group lists them no longer, or lists them
+// with another port or without a weight. Before is what the group listed until now.
 func Leaving(wanted, before map[string]Model, registered []lbapi.Server) (leaving []planning.LeavingServer) {
 	names := map[string]string{}
 	for name, is := range NameAll(Named(before), registered) {

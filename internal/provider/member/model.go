@@ -74,8 +74,8 @@ func Named(servers map[string]Model) map[string]Server {
 	return known
 }
 
-// Read is what a state shows of a registered server. Before is what it showed until now, or the zero value: if the API shows
-// the same value in another form, the form of before stays.
+// Read is what a state shows of a registered server. Before is what it showed until now, or the zero value: if the API
+// shows the same value in another form, the form of before stays.
 func Read(before Model, is lbapi.Server) Model {
 	now := Model{Weight: types.Int64Value(int64(is.Weight)), Port: types.Int64Value(int64(is.Port))}
 	if is.Port == 0 && before.Port.IsNull() {

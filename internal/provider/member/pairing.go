@@ -1,7 +1,7 @@
-// Package member holds what a server is as a member of a server group: how a configuration writes it, what identifies it, and
-// which registered server is which written one. The API has no place for the names that users give to servers, so written and
-// registered servers are paired by host and port. Both kinds that write servers stand on this room: a server group that lists
-// them, and a server that is a resource of its own.
+// Package member holds what a server is as a member of a server group: how configurations write it, what identifies it,
+// and how written servers are matched with registered ones. The API has no place for the names that users give to
+// servers, so a server is known by its host and port. Two kinds stand on this package: the server group, which may list
+// its servers, and the server that is a resource of its own.
 package member
 
 import (
@@ -34,8 +34,8 @@ func (s Server) Identity() planning.ServerIdentity {
 	return planning.ServerIdentity{Type: s.Type, Host: s.Name, Port: s.Port}
 }
 
-// Key is the key under which a server appears that the user has not named: "10.0.0.5:8080", or "10.0.0.5" if it has no port
-// of its own.
+// Key is the key under which a server appears that the user has not named: "10.0.0.5:8080", or "10.0.0.5" if it has no
+// port of its own.
 func (s Server) Key() string {
 	if s.Port == 0 {
 		return s.Name
@@ -74,8 +74,9 @@ func Identities(servers map[string]Server) map[string]planning.ServerIdentity {
 	return all
 }
 
-// Pair finds the registered server behind each named one. A server with the same host and port comes first; of those left over,
-// one on the same host is the server whose port changed. Registered servers without a name are returned as strangers.
+// Pair finds the registered server behind each named one. A server with the same host and port comes first; of those
+// left over, one on the same host is the server whose port changed. Registered servers without a name are returned as
+// strangers.
 func Pair(named map[string]Server, registered []lbapi.Server) (found map[string]lbapi.Server, strangers []lbapi.Server) {
 	found = make(map[string]lbapi.Server, len(named))
 	at := make(map[planning.ServerIdentity]lbapi.Server, len(registered))
@@ -117,8 +118,8 @@ type Change struct {
 	Deregister    []string // ids
 }
 
-// ChangeTo computes the change. Registering, updating and deregistering, in this order, never meets a server of the same host
-// and port: a server that has them already is paired first, so only free places are taken.
+// ChangeTo computes the change. Registering, updating and deregistering, in this order, never meets a server of the
+// same host and port: a server that has them already is paired first, so only free places are taken.
 func ChangeTo(wanted map[string]Server, registered []lbapi.Server) Change {
 	var c Change
 	found, strangers := Pair(wanted, registered)

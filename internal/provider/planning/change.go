@@ -11,8 +11,8 @@ const (
 	Delete
 )
 
-// Change is what a plan does with one resource. Before is the zero value of a resource that is created, After that of one
-// that is deleted.
+// Change is what a plan does with one resource. Before is the zero value of a resource that is created, After that of
+// one that is deleted.
 type Change[Model any] struct {
 	Action        Action
 	Before, After Model

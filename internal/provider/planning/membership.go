@@ -20,7 +20,8 @@ type ServerIdentity struct {
 }
 
 // Membership remembers for one walk who says which servers each group has: the group's own "servers", or alb_server
-// resources. The API does not know, and if both did they would undo each other's changes forever. The zero value is ready.
+// resources. The API does not know, and if both did they would undo each other's changes forever. The zero value is
+// ready.
 type Membership struct {
 	mu     sync.Mutex
 	groups map[string]*groupMembership // under mu, by id
@@ -52,8 +53,8 @@ func (m *Membership) IsListed(groupID string) bool {
 	return m.of(groupID).listed
 }
 
-// List notes that a group lists its servers itself, by the user's names of them. It refuses that if an alb_server is in the
-// group, or if the alb_server of a listed server is to be destroyed.
+// List notes that a group lists its servers itself, by the user's names of them. It refuses that if an alb_server is in
+// the group, or if the alb_server of a listed server is to be destroyed.
 func (m *Membership) List(groupID string, listed map[string]ServerIdentity, diags *diag.Diagnostics) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +94,9 @@ func (m *Membership) Leave(groupID, id string, server ServerIdentity, diags *dia
 	}
 }
 
-// refuseLoss refuses to take a server out of the group that lists it. Terraform destroys a resource before it updates what
-// that depended on, so the server would take no traffic until the list is applied; if it was applied before, none at all.
+// refuseLoss refuses to take a server out of the group that lists it. Terraform destroys a resource before it updates
+// what that depended on, so the server would take no traffic until the list is applied; if it was applied before, none
+// at all.
 func refuseLoss(at path.Path, groupID, id string, diags *diag.Diagnostics) {
 	diags.AddAttributeError(at, "A server that stays would leave its group", fmt.Sprintf(
 		"Server group %q lists server %q in \"servers\", and the plan destroys the alb_server that stood for it, which takes the server out "+
@@ -103,7 +105,7 @@ func refuseLoss(at path.Path, groupID, id string, diags *diag.Diagnostics) {
 			"  removed {\n    from = alb_server.NAME\n    lifecycle {\n      destroy = false\n    }\n  }", groupID, id))
 }
 
-// refuseBoth refuses a group whose servers are said in both ways.
+// refuseBoth refuses a group that lists its servers and has alb_server resources as well.
 func refuseBoth(at path.Path, groupID string, diags *diag.Diagnostics) {
 	diags.AddAttributeError(at, "Two ways to say which servers a group has",
 		"Server group \""+groupID+"\" lists its servers itself, in \"servers\" of its alb_server_group, and has an alb_server as well: "+

@@ -16,12 +16,13 @@ type Quota struct {
 	Of      func(*lbapi.LoadBalancerQuotas) *lbapi.Quota
 }
 
-// quotaKey is one quota: of a kind of objects, by the id of what holds them. It is empty for the region, which holds load
-// balancers.
+// quotaKey is one quota: of a kind of objects, by the id of what holds them. It is empty for the region, which holds
+// load balancers.
 type quotaKey struct{ objects, holder string }
 
-// CountOnLoadBalancer counts what a plan does to the number of objects on a load balancer, and warns if that exceeds the
-// quota. An object is planned to go from one load balancer to another: each is empty if there is none, or none known yet.
+// CountOnLoadBalancer counts what a plan does to the number of objects on a load balancer, and warns if that exceeds
+// the quota. from and to are the ids of the object's load balancer before and after; empty if there is none, or none
+// known yet.
 func (w *Walk) CountOnLoadBalancer(ctx context.Context, quota Quota, action Action, from, to string, diags *diag.Diagnostics) {
 	switch action {
 	case Delete, Replace:
@@ -56,9 +57,9 @@ func (w *Walk) CountInRegion(ctx context.Context, action Action, diags *diag.Dia
 	}
 }
 
-// CountInServerGroup counts what a plan does to the number of servers in a group that are resources of their own, and warns
-// if that exceeds the quota. A server is planned to go from one group to another: each is empty if there is none, or none
-// known yet.
+// CountInServerGroup counts what a plan does to the number of servers in a group that are resources of their own, and
+// warns if that exceeds the quota. from and to are the ids of the server's group before and after; empty if there is
+// none, or none known yet.
 func (w *Walk) CountInServerGroup(ctx context.Context, action Action, from, to string, diags *diag.Diagnostics) {
 	const objects = "servers"
 	switch action {

@@ -11,8 +11,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// BackendService is what the plan of one backend service tells to the plans of those that use the same server group. What
-// is not known yet is empty.
+// BackendService is a planned backend service, as far as those that use the same server group need it. What is not
+// known yet is empty.
 type BackendService struct {
 	ID, Name, LoadBalancerID, ServerGroupID, Protocol string
 }
@@ -22,8 +22,8 @@ type sharer struct {
 	name, protocol string // the name as messages give it
 }
 
-// WarnOfSharing warns if a backend service begins to use a server group that a backend service of another protocol uses. The
-// API allows it, because a server may take both protocols; most don't.
+// WarnOfSharing warns if a backend service begins to use a server group that a backend service of another protocol
+// uses. The API allows it, because a server may take both protocols; most don't.
 func (w *Walk) WarnOfSharing(ctx context.Context, change Change[BackendService], diags *diag.Diagnostics) {
 	before, after := change.Before, change.After
 	if change.Action != Create {

@@ -1,7 +1,8 @@
-// Package planning holds what the plans of one walk of Terraform over its resources share: questions to the API that are
-// asked once, and what each plan has to tell the plans after it. From that it judges what no resource can judge alone, such
-// as quotas, server groups that two protocols use, and sessions that will move to another server. Most judgements only
-// warn, because what is true while planning may have changed when the plan is applied, and the API judges again then.
+// Package planning holds what the plans of one walk of Terraform over its resources share: the answers to questions
+// that are put to the API once, and what each plan leaves for the plans after it. From that it judges what no resource
+// can judge alone, such as quotas, server groups that two protocols use, and sessions that will move to another server.
+// Most judgements only warn: what is true while planning may have changed when the plan is applied, and then the API
+// judges again.
 package planning
 
 import (
@@ -34,7 +35,7 @@ type Walk struct {
 	mu      sync.Mutex
 	planned map[quotaKey]int    // under mu: objects that the walk has planned to create, less those to delete
 	sharers map[string][]sharer // under mu: planned backend services, by the id of their server group
-	leaving map[string]bool     // under mu: ids of backend services that the plan changes, so that the API shows them as they won't be
+	leaving map[string]bool     // under mu: ids of planned backend services that won't be as the API shows them
 }
 
 // NewWalk returns a walk that asks the API through a client.
@@ -43,7 +44,7 @@ func NewWalk(api *client.Client) *Walk {
 }
 
 // Ask puts a question to the API and returns false if there is no answer. After the first question that the API leaves
-// unanswered no other is asked: a plan must not wait for a timeout at every resource.
+// unanswered, no other is asked: a plan must not wait for a timeout at every resource.
 func Ask[T any](ctx context.Context, w *Walk, question func(context.Context) (T, error)) (answer T, ok bool) {
 	if w.silent.Load() {
 		return answer, false

@@ -14,14 +14,14 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 )
 
-// identity is what identifies a server to Terraform: it is read through its group.
-type identity struct {
+// serverIdentity is what identifies a server to Terraform: it is read through its group.
+type serverIdentity struct {
 	ServerGroupID types.String `tfsdk:"server_group_id"`
 	ID            types.String `tfsdk:"id"`
 }
 
 // Identity returns what identifies the server to Terraform.
-func (m attributes) Identity() any { return identity{m.ServerGroupID, m.ID} }
+func (m attributes) Identity() any { return serverIdentity{m.ServerGroupID, m.ID} }
 
 // IdentitySchema describes what identifies the server to Terraform, whatever its address in a configuration.
 func (r *serverResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -34,7 +34,7 @@ func (r *serverResource) IdentitySchema(_ context.Context, _ resource.IdentitySc
 func (r *serverResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	groupID, id, two := strings.Cut(req.ID, "/")
 	if base.ByIdentity(req) {
-		var given identity
+		var given serverIdentity
 		resp.Diagnostics.Append(req.Identity.Get(ctx, &given)...)
 		groupID, id, two = given.ServerGroupID.ValueString(), given.ID.ValueString(), true
 	}

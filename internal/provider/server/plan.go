@@ -13,8 +13,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/planning"
 )
 
-// ModifyPlan refuses a server of a group that lists its servers itself, even if only the state still has the server, and a
-// server that is named in another way than those of its group, as far as the group is known.
+// ModifyPlan refuses a server of a group that lists its servers itself, even if only the state still has the server,
+// and a server that is named in another way than those of its group, as far as the group is known.
 func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	base.ValidateIgnored(ctx, r, req, resp)
 	r.judge(ctx, req, resp)
@@ -36,14 +36,14 @@ func (r *serverResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	r.API.Walk.Members.Add(groupID, &resp.Diagnostics)
 	if !plan.ID.IsUnknown() {
-		return // it is in the group
+		return // the server exists, so its group has taken it
 	}
 	if groupType, ok := r.API.Walk.ServerGroupType(ctx, groupID); ok {
 		plan.reportMismatch(groupID, groupType, &resp.Diagnostics)
 	}
 }
 
-// judge warns of what the API shows against a plan.
+// judge warns of the quota and of sessions.
 func (r *serverResource) judge(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	change, ok := base.PlannedChange(ctx, &r.Resource, req, resp, model.replaces)
 	if !ok {
@@ -60,7 +60,7 @@ func (r *serverResource) warnOfLeaving(ctx context.Context, change planning.Chan
 	groupID, updated := before.ServerGroupID.ValueString(), change.Action == planning.Update
 	if change.Action == planning.Create || !updated && r.API.Walk.Members.IsListed(groupID) ||
 		updated && after.Weight.Equal(before.Weight) && after.Port.Equal(before.Port) {
-		return // it stays, or the group that lists it decides
+		return // the server stays, or the group that lists it warns
 	}
 	group, ok := r.API.Walk.ServerGroup(ctx, groupID)
 	i := slices.IndexFunc(group.Servers, func(s lbapi.Server) bool { return s.ID == before.ID.ValueString() })

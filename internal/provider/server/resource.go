@@ -1,5 +1,7 @@
-// Package server is the kind of the servers that are resources of their own, for groups whose servers are not all described in
-// one place. It holds the resource alb_server. A server is found only through its group, so its identity is a pair of ids.
+// Package server is the provider's part for servers that are resources of their own, for groups whose servers are not
+// all described in one place. It holds the resource alb_server, whose identity is a pair of ids because a server is
+// found only through its group. What a server is, it shares with the kind servergroup in package member; the rest is in
+// package base.
 package server
 
 import (
@@ -41,7 +43,7 @@ type serverResource struct{ base.Resource }
 func (r *serverResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	base.Create(ctx, req, resp, func(ctx context.Context, plan model) {
 		groupID := plan.ServerGroupID.ValueString()
-		r.API.Walk.Members.Add(groupID, &resp.Diagnostics) // the plan could not if the group did not exist yet
+		r.API.Walk.Members.Add(groupID, &resp.Diagnostics) // the plan could not do it for a group that did not exist yet
 		if resp.Diagnostics.HasError() {
 			return
 		}
@@ -65,7 +67,8 @@ func (r *serverResource) Create(ctx context.Context, req resource.CreateRequest,
 	})
 }
 
-// reportRefusal reports why a server was not registered; if it is registered already, with the id by which it can be imported.
+// reportRefusal reports why a server was not registered; if it is registered already, with the id by which it can be
+// imported.
 func (r *serverResource) reportRefusal(ctx context.Context, plan model, err error, diags *diag.Diagnostics) {
 	groupID, wanted := plan.ServerGroupID.ValueString(), plan.Server()
 	if client.IsConflict(err) {
@@ -79,7 +82,7 @@ func (r *serverResource) reportRefusal(ctx context.Context, plan model, err erro
 	base.AddCallError(diags, "Server not registered", err, plan.Attribute)
 }
 
-// findID finds the id of a server by its identity: the answer to a registration need not have it.
+// findID finds the id of a server that was just registered; the answer to a registration may lack it.
 func (r *serverResource) findID(ctx context.Context, groupID string, wanted planning.ServerIdentity) (string, error) {
 	servers, err := r.API.Servers(ctx, groupID)
 	if err != nil {
@@ -92,7 +95,8 @@ func (r *serverResource) findID(ctx context.Context, groupID string, wanted plan
 	return servers[i].ID, nil
 }
 
-// find returns the server as the API shows it. The error is one of client.IsNotFound if the server or its group is gone.
+// find returns the server as the API shows it. client.IsNotFound holds for the error if the server or its group is
+// gone.
 func (r *serverResource) find(ctx context.Context, state model) (server lbapi.Server, err error) {
 	groupID, id := state.ServerGroupID.ValueString(), state.ID.ValueString()
 	servers, err := r.API.Servers(ctx, groupID, lbapi.Filter{Field: lbapi.FilterServerID, Values: []string{id}})

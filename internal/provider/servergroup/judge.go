@@ -12,7 +12,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/planning"
 )
 
-// judge warns of what the API shows against a plan.
+// judge warns of quotas and of servers that lose their requests.
 func (r *serverGroupResource) judge(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	change, ok := base.PlannedChange(ctx, &r.Resource, req, resp, model.replaces)
 	if !ok {
@@ -32,15 +32,15 @@ func (r *serverGroupResource) judge(ctx context.Context, req resource.ModifyPlan
 	}
 }
 
-// warnOfLeaving warns of a plan that takes the requests away from servers on which sessions were seen. These may be servers
-// that the group lists, and others that are in it.
+// warnOfLeaving warns of a plan that takes the requests away from servers on which sessions were seen: servers that the
+// group lists, and any others that are in it.
 func (r *serverGroupResource) warnOfLeaving(ctx context.Context, before, after model, diags *diag.Diagnostics) {
 	if after.Servers.IsNull() || after.Servers.IsUnknown() || after.Servers.Equal(before.Servers) {
 		return
 	}
 	wanted, had := after.knownServers(ctx, diags), before.knownServers(ctx, diags)
 	if diags.HasError() || len(wanted) != len(after.Servers.Elements()) || !allIdentitiesKnown(wanted) {
-		return // any server may be one that is not known yet
+		return // any registered server may be one of the list that is not known yet
 	}
 	if group, ok := r.API.Walk.ServerGroup(ctx, before.ID.ValueString()); ok {
 		r.API.Walk.WarnOfLeaving(ctx, group, member.Leaving(wanted, had, group.Servers), diags)

@@ -1,5 +1,7 @@
-// Package servergroup is the kind of the server groups: servers that backend services send traffic to. It holds the resource
-// alb_server_group, which may list its servers or leave them to others, and the data sources that find server groups.
+// Package servergroup is the provider's part for server groups: servers that backend services send traffic to. It holds
+// the resource alb_server_group, which may list its servers or leave them to resources of their own, and the data
+// sources that find server groups. What a server is, it shares with the kind server in package member; the rest is in
+// package base.
 package servergroup
 
 import (
@@ -30,7 +32,7 @@ func newResource() resource.Resource {
 
 type serverGroupResource struct{ base.PlacedResource }
 
-// importedKey marks a group, in what Terraform keeps for the provider, that was imported and not read since.
+// importedKey marks a group that was imported and not read since, in the data that Terraform keeps for the provider.
 const importedKey = "imported"
 
 // ImportState also makes the next read show all servers: whether the configuration lists them is not known yet.
@@ -87,7 +89,7 @@ func (r *serverGroupResource) Create(ctx context.Context, req resource.CreateReq
 		base.SaveCreated(ctx, resp, plan)
 		if !servers.IsNull() {
 			r.API.Walk.Members.List(id, member.Identities(wanted), &resp.Diagnostics)
-			r.change(ctx, id, member.ChangeTo(wanted, nil), &resp.Diagnostics)
+			r.carryOut(ctx, id, member.ChangeTo(wanted, nil), &resp.Diagnostics)
 		}
 		if resp.Diagnostics.HasError() {
 			return
@@ -112,7 +114,8 @@ func (r *serverGroupResource) Read(ctx context.Context, req resource.ReadRequest
 		})
 }
 
-// Update changes the group and its servers in place. If that fails half-way, the next refresh shows how far it came.
+// Update changes the group and its servers in place. If it fails half-way, the state stays, and the next refresh shows
+// what was done.
 func (r *serverGroupResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	base.Update(ctx, req, resp, func(ctx context.Context, plan *model, state model, diags *diag.Diagnostics) bool {
 		wanted := member.Named(plan.knownServers(ctx, diags))

@@ -23,11 +23,12 @@ func (r *serverGroupResource) setServers(ctx context.Context, groupID string, wa
 		base.AddCallError(diags, "Servers not updated", err, attributes{}.Attribute)
 		return
 	}
-	r.change(ctx, groupID, member.ChangeTo(wanted, group.Servers), diags)
+	r.carryOut(ctx, groupID, member.ChangeTo(wanted, group.Servers), diags)
 }
 
-// change makes a change: servers join before others leave, so that the group never has fewer than it had or will have.
-func (r *serverGroupResource) change(ctx context.Context, groupID string, c member.Change, diags *diag.Diagnostics) {
+// carryOut carries out a change: servers join before others leave, so that the group never has fewer than it had or
+// will have.
+func (r *serverGroupResource) carryOut(ctx context.Context, groupID string, c member.Change, diags *diag.Diagnostics) {
 	for len(c.Register) > 0 {
 		err := r.API.RegisterServers(ctx, groupID, c.Register)
 		if err == nil {
@@ -54,8 +55,8 @@ func (r *serverGroupResource) change(ctx context.Context, groupID string, c memb
 	}
 }
 
-// swapHalf makes room if old and new servers together exceed the quota: half of those that leave make place for as many that
-// join, so at least half of the capacity serves at any time.
+// swapHalf makes room if old and new servers together exceed the quota: half of those that leave make place for as many
+// that join, so at least half of the capacity serves at any time.
 func (r *serverGroupResource) swapHalf(ctx context.Context, groupID string, c *member.Change, diags *diag.Diagnostics) bool {
 	leave := (len(c.Deregister) + 1) / 2
 	if err := r.API.DeregisterServers(ctx, groupID, c.Deregister[:leave]); err != nil {

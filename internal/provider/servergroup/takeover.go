@@ -12,16 +12,16 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/member"
 )
 
-// warnOfUnlisted warns of the servers that a group loses when it begins to list its servers: the state does not show those that
-// it has, so the plan cannot either.
+// warnOfUnlisted warns of the servers that a group loses when it begins to list its servers: the state does not show
+// those that it has, so the plan cannot either.
 func (r *serverGroupResource) warnOfUnlisted(ctx context.Context, plan model, diags *diag.Diagnostics) {
 	wanted := member.Named(plan.knownServers(ctx, diags))
 	if len(wanted) < len(plan.Servers.Elements()) {
-		return // one that is not known yet may be one that is there
+		return // one that is not known yet may be one of those in the group
 	}
 	group, err := r.API.ServerGroup(ctx, plan.ID.ValueString())
 	if err != nil {
-		// Not a reason to refuse a plan: nobody asked for the warning.
+		// The plan goes on: it is only a warning that is lost.
 		tflog.Debug(ctx, "Did not look for servers that the list lacks: the server group could not be read", map[string]any{"error": err.Error()})
 		return
 	}

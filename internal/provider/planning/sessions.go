@@ -32,7 +32,8 @@ func (w *Walk) ServerGroup(ctx context.Context, id string) (lbapi.ServerGroup, b
 	return Ask(ctx, w, func(ctx context.Context) (lbapi.ServerGroup, error) { return w.api.ServerGroup(ctx, id) })
 }
 
-// WarnOfLeaving warns of each server of a group that loses its requests, for each backend service that keeps sessions on it.
+// WarnOfLeaving warns of each server of a group that loses its requests, for each backend service that keeps sessions
+// on it.
 func (w *Walk) WarnOfLeaving(ctx context.Context, group lbapi.ServerGroup, leaving []LeavingServer, diags *diag.Diagnostics) {
 	leaving = slices.DeleteFunc(leaving, func(s LeavingServer) bool { return s.Weight == 0 })
 	if len(leaving) == 0 {
@@ -65,7 +66,8 @@ func (s LeavingServer) warn(group lbapi.ServerGroup, service lbapi.BackendServic
 		NameAndID(service.Name, service.ID), Counted(sessions.Window/60, "minute"), to))
 }
 
-// isShownAs finds a server in the health answer of a backend service, which shows no ids but where each server takes traffic.
+// isShownAs finds a server in the health answer of a backend service, which shows no ids but where each server takes
+// traffic.
 func (s LeavingServer) isShownAs(shown lbapi.ServerHealth, service lbapi.BackendService) bool {
 	return shown.ServerGroupID == s.GroupID && shown.Type == s.Type && shown.Port == servedPort(s.Port, service) &&
 		shown.InstanceID == s.InstanceID && (s.InstanceID != "" || shown.Address == s.Address)
@@ -88,8 +90,8 @@ func (w *Walk) Sessions(ctx context.Context, backendServiceID string) (count, wi
 	return count, window
 }
 
-// serversWithSessions lists the servers of a backend service on which sessions were recently seen. It leaves out a server
-// that takes no requests: its sessions move in any case.
+// serversWithSessions lists the servers of a backend service on which sessions were recently seen. It leaves out a
+// server that takes no requests: its sessions move in any case.
 func (w *Walk) serversWithSessions(ctx context.Context, backendServiceID string) []lbapi.ServerHealth {
 	servers, _ := Ask(ctx, w, func(ctx context.Context) ([]lbapi.ServerHealth, error) {
 		return w.api.ServerHealth(ctx, backendServiceID)
