@@ -12,19 +12,19 @@ import (
 	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 )
 
-// wanted is a plan in the API's terms. Its health check is kept apart from the backend service, because it may be off.
-type wanted struct {
+// wirePlan is a plan in the API's terms. Its health check is kept apart from the backend service, because it may be off.
+type wirePlan struct {
 	lbapi.BackendService
 	checkEnabled bool
 	check        lbapi.HealthCheckSpec
 }
 
 // wire turns a plan, in which everything is known, into the API's terms.
-func (m model) wire(ctx context.Context, diags *diag.Diagnostics) wanted {
+func (m model) wire(ctx context.Context, diags *diag.Diagnostics) wirePlan {
 	protocol, _ := lbapi.BackendServiceProtocols().Parse(m.Protocol.ValueString())
 	scheduler, _ := lbapi.Schedulers().Parse(m.Scheduler.ValueString())
 	check, _ := readHealthCheckModel(ctx, m.HealthCheck, diags)
-	w := wanted{
+	w := wirePlan{
 		BackendService: lbapi.BackendService{
 			Name:           m.Name.ValueString(),
 			Description:    m.Description.ValueString(),
@@ -56,7 +56,7 @@ func (m model) wire(ctx context.Context, diags *diag.Diagnostics) wanted {
 }
 
 // create is the plan as a call gives it.
-func (w wanted) create() lbapi.CreateBackendService {
+func (w wirePlan) create() lbapi.CreateBackendService {
 	return lbapi.CreateBackendService{
 		Name:                &w.Name,
 		LoadBalancerID:      &w.LoadBalancerID,
@@ -79,7 +79,7 @@ func (w wanted) create() lbapi.CreateBackendService {
 
 // patch is what the plan changes in place. Settings that the API judges together, such as the scheduler and the
 // persistence, travel in one call, so no state in between is refused.
-func (w wanted) patch(plan, state model) lbapi.PatchBackendService {
+func (w wirePlan) patch(plan, state model) lbapi.PatchBackendService {
 	headers := func(on bool) *bool { return base.Changed(plan.ForwardedHeaders, state.ForwardedHeaders, on) }
 	change := lbapi.PatchBackendService{
 		Name:                base.Changed(plan.Name, state.Name, w.Name),

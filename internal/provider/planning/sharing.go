@@ -27,7 +27,7 @@ type sharer struct {
 func (w *Walk) WarnOfSharing(ctx context.Context, change Change[BackendService], diags *diag.Diagnostics) {
 	before, after := change.Before, change.After
 	if change.Action != Create {
-		w.leave(before.ID)
+		w.outdate(before.ID)
 	}
 	if change.Action == Delete || change.Action == Replace || after.ServerGroupID == "" || after.Protocol == "" {
 		return
@@ -47,7 +47,7 @@ func (w *Walk) WarnOfSharing(ctx context.Context, change Change[BackendService],
 func (w *Walk) sharing(ctx context.Context, loadBalancerID, groupID string) []sharer {
 	var found []sharer
 	for _, service := range w.backendServices(ctx, loadBalancerID) {
-		if slices.Contains(service.ServerGroupIDs, groupID) && !w.leaves(service.ID) {
+		if slices.Contains(service.ServerGroupIDs, groupID) && !w.isOutdated(service.ID) {
 			found = append(found, sharer{NameAndID(service.Name, service.ID), lbapi.BackendServiceProtocols().Word(service.Protocol)})
 		}
 	}
@@ -63,15 +63,15 @@ func (w *Walk) share(groupID string, planned sharer) []sharer {
 	return before
 }
 
-// leave notes that a backend service will not be as the API shows it.
-func (w *Walk) leave(backendServiceID string) {
+// outdate notes that a backend service will not be as the API shows it.
+func (w *Walk) outdate(backendServiceID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.leaving[backendServiceID] = true
+	w.outdated[backendServiceID] = true
 }
 
-func (w *Walk) leaves(backendServiceID string) bool {
+func (w *Walk) isOutdated(backendServiceID string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.leaving[backendServiceID]
+	return w.outdated[backendServiceID]
 }

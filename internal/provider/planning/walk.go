@@ -32,15 +32,15 @@ type Walk struct {
 	services   answers[string, []lbapi.BackendService]
 	groupTypes answers[string, lbapi.ServerGroupType]
 
-	mu      sync.Mutex
-	planned map[quotaKey]int    // under mu: objects that the walk has planned to create, less those to delete
-	sharers map[string][]sharer // under mu: planned backend services, by the id of their server group
-	leaving map[string]bool     // under mu: ids of planned backend services that won't be as the API shows them
+	mu       sync.Mutex
+	planned  map[quotaKey]int    // under mu: objects that the walk has planned to create, less those to delete
+	sharers  map[string][]sharer // under mu: planned backend services, by the id of their server group
+	outdated map[string]bool     // under mu: ids of planned backend services that won't be as the API shows them
 }
 
 // NewWalk returns a walk that asks the API through a client.
 func NewWalk(api *client.Client) *Walk {
-	return &Walk{api: api, planned: map[quotaKey]int{}, sharers: map[string][]sharer{}, leaving: map[string]bool{}}
+	return &Walk{api: api, planned: map[quotaKey]int{}, sharers: map[string][]sharer{}, outdated: map[string]bool{}}
 }
 
 // Ask puts a question to the API and returns false if there is no answer. After the first question that the API leaves
