@@ -1,11 +1,11 @@
-// Package provider is the Terraform provider: schemas, plans, and the way between them and the control API's types. The
-// rules it judges by are those of package lbapi; HTTP is package client's.
+// Package provider is the Terraform provider: it reads the provider's configuration, connects to the control API and
+// registers the kinds of objects. What a kind can do is in a folder of its own, over the rooms base and planning. The
+// rules for values are those of package lbapi, and HTTP is package client's.
 package provider
 
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -15,17 +15,19 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/backendservice"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/listener"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/loadbalancer"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/server"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/servergroup"
 )
 
 // Address is the provider's source address, by which Terraform finds it.
 const Address = "registry.terraform.io/alb-project/alb"
-
-// typeName begins the name of every resource.
-const typeName = "alb"
 
 var (
 	_ provider.Provider                  = (*albProvider)(nil)
@@ -33,7 +35,12 @@ var (
 	_ provider.ProviderWithFunctions     = (*albProvider)(nil)
 )
 
-// New returns the maker of providers that Terraform's plugin server wants. The version is shown to the API.
+// kinds lists the kinds of objects that the provider manages. A new kind is one folder and one line here.
+func kinds() []base.Kind {
+	return []base.Kind{loadbalancer.Kind(), listener.Kind(), backendservice.Kind(), servergroup.Kind(), server.Kind()}
+}
+
+// New returns the function with which Terraform's plugin server makes providers. The API sees the version.
 func New(version string) func() provider.Provider {
 	return func() provider.Provider { return &albProvider{version: version} }
 }
@@ -42,23 +49,11 @@ type albProvider struct {
 	version string
 }
 
-type providerModel struct {
-	Endpoint       types.String `tfsdk:"endpoint"`
-	Region         types.String `tfsdk:"region"`
-	AccessKey      types.String `tfsdk:"access_key"`
-	SecretKey      types.String `tfsdk:"secret_key"`
-	LoadBalancerID types.String `tfsdk:"load_balancer_id"`
-	RequestTimeout types.String `tfsdk:"request_timeout"`
-	MaxRetries     types.Int64  `tfsdk:"max_retries"`
-}
-
-// Metadata names the provider.
 func (p *albProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
-	resp.TypeName = typeName
+	resp.TypeName = base.ProviderType
 	resp.Version = p.version
 }
 
-// Schema describes the provider's configuration.
 func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Manages application load balancers with their listeners, backend services and server groups through the " +
@@ -67,7 +62,7 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 			"endpoint": schema.StringAttribute{
 				MarkdownDescription: "URL of the control API, such as `http://127.0.0.1:9080`." + fromEnvironment("endpoint"),
 				Optional:            true,
-				Validators:          []validator.String{orEmpty(stringRule{"a URL of scheme, host and port", invalidEndpoint})},
+				Validators:          []validator.String{orEmpty(base.TextRule{Rule: "a URL of scheme, host and port", Invalid: invalidEndpoint})},
 			},
 			"region": schema.StringAttribute{
 				MarkdownDescription: "Region that the API answers for; for lbserver, its `--region`." + fromEnvironment("region"),
@@ -93,22 +88,22 @@ func (p *albProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				MarkdownDescription: fmt.Sprintf("Longest time that one attempt of a call may take, as a duration such as `10s` or `1m30s`, "+
 					"above 0; default `%s`.", defaultRequestTimeout) + fromEnvironment("request_timeout"),
 				Optional:   true,
-				Validators: []validator.String{orEmpty(durationRule())},
+				Validators: []validator.String{orEmpty(base.DurationRule())},
 			},
 			"max_retries": schema.Int64Attribute{
-				CustomType: wholeNumber{},
-				MarkdownDescription: describeRange("How often a call is sent again after a lost connection or an answer that asks to "+
-					"come back later (429, 502, 503, 504)", maxRetries, withDefault) +
+				CustomType: base.WholeNumber{},
+				MarkdownDescription: base.DescribeRange("How often a call is sent again after a lost connection or an answer that asks to "+
+					"come back later (429, 502, 503, 504)", maxRetries, base.WithDefault) +
 					" An answer that asks for a pause of more than a minute ends the call instead." + fromEnvironment("max_retries"),
 				Optional:   true,
-				Validators: []validator.Int64{int64Rule{maxRetries}},
+				Validators: []validator.Int64{base.RangeRule{Range: maxRetries}},
 			},
 		},
 	}
 }
 
-// Configure makes the client that all resources use, and finds out whether the API can be used: else that is one error, at plan as
-// at apply, before anything is done.
+// Configure makes the connection that all resources use. An API that cannot be used is one error, while planning as
+// during apply, before anything is done.
 func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var model providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
@@ -133,19 +128,14 @@ func (p *albProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		},
 	})
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", sentence("endpoint", err.Error()))
+		resp.Diagnostics.AddAttributeError(path.Root("endpoint"), "Invalid endpoint", base.AttributeSentence("endpoint", err.Error()))
 		return
 	}
-	shared := &connection{
-		Client: api, defaultLoadBalancerID: settings.loadBalancerID, defaultUnknown: settings.loadBalancerUnknown, judging: newJudgement(),
-	}
-	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
-	defer cancel()
-	if shared.balancers, shared.notListed = api.LoadBalancers(ctx); client.IsUnusable(shared.notListed) {
-		addCallError(&resp.Diagnostics, apiUnusable, shared.notListed, noAttribute)
+	connection := base.Connect(ctx, api, settings.loadBalancer, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = connection, connection, connection
 }
 
 func logAttempt(ctx context.Context, attempt client.Attempt) {
@@ -159,41 +149,30 @@ func logAttempt(ctx context.Context, attempt client.Attempt) {
 	tflog.Debug(ctx, "Called the control API", fields)
 }
 
-// Resources lists the resource types.
-func (p *albProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{
-		newLoadBalancerResource, newListenerResource, newBackendServiceResource, newServerGroupResource, newServerResource,
+func (p *albProvider) Resources(context.Context) (all []func() resource.Resource) {
+	for _, kind := range kinds() {
+		all = append(all, kind.Resources...)
 	}
+	return all
 }
 
-// ListResources lists the resource types that a query finds.
-func (p *albProvider) ListResources(context.Context) []func() list.ListResource {
-	return []func() list.ListResource{
-		newListResource(loadBalancers(), listLoadBalancer), newListResource(listeners(), listListener),
-		newListResource(backendServices(), listBackendService), newListResource(serverGroups(), listServerGroup),
-		newServerListResource,
+func (p *albProvider) DataSources(context.Context) (all []func() datasource.DataSource) {
+	for _, kind := range kinds() {
+		all = append(all, kind.DataSources...)
 	}
+	return all
 }
 
-// Functions lists the functions.
-func (p *albProvider) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{newCookieNameFunction}
-}
-
-// DataSources lists the data sources.
-func (p *albProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{
-		newObjectDataSource(loadBalancers()), newListDataSource(loadBalancers()),
-		newObjectDataSource(listeners()), newListDataSource(listeners()),
-		newObjectDataSource(backendServices()), newListDataSource(backendServices()),
-		newObjectDataSource(serverGroups()), newListDataSource(serverGroups()),
-		newServerHealthDataSource,
+func (p *albProvider) ListResources(context.Context) (all []func() list.ListResource) {
+	for _, kind := range kinds() {
+		all = append(all, kind.ListResources...)
 	}
+	return all
 }
 
-// fromEnvironment ends the description of a setting.
-func fromEnvironment(attribute string) string {
-	return fmt.Sprintf(" Left out or empty, it is taken from the environment variable `%s`.", environmentVariable(attribute))
+func (p *albProvider) Functions(context.Context) (all []func() function.Function) {
+	for _, kind := range kinds() {
+		all = append(all, kind.Functions...)
+	}
+	return all
 }
-
-func environmentVariable(attribute string) string { return "ALB_" + strings.ToUpper(attribute) }

@@ -10,14 +10,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// frameworkServer is what the framework's server can be asked.
+// frameworkServer is the interface of the framework's server.
 type frameworkServer interface {
 	tfprotov6.ProviderServerWithListResource //nolint:staticcheck // deprecated in favor of an interface to come, which will hold the same
 	tfprotov6.ProviderServerWithActions      //nolint:staticcheck // deprecated in favor of an interface to come, which will hold the same
 	tfprotov6.ProviderServerWithStateStores  //nolint:staticcheck // deprecated in favor of an interface to come, which will hold the same
 }
 
-// NewServer returns the maker of servers that Terraform's plugin protocol wants.
+// NewServer returns the function with which Terraform's plugin protocol makes servers of the provider.
 func NewServer(version string) func() tfprotov6.ProviderServer {
 	return func() tfprotov6.ProviderServer {
 		framework := providerserver.NewProtocol6(New(version)())()
@@ -28,13 +28,13 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 	}
 }
 
-// pluginServer lends the framework the context of each call only until the call's end. The framework keeps every context that it
-// is given until Terraform stops the provider (terraform-plugin-framework 1.19, registerContext), and all that hangs on it:
-// 10 KB a call, which after a plan of 1,000 resources is most of the memory. The calls here are those that a resource takes. What
-// they say of a configuration has a place that Terraform can quote.
+// pluginServer lends the framework the context of each call only until the call's end. The framework keeps every
+// context that it is given until Terraform stops the provider (terraform-plugin-framework 1.19, registerContext), with
+// all that the context refers to: 10 KB a call, which after a plan of 1,000 resources is most of the memory. The
+// methods here are the calls that are made for each resource. Those that judge a configuration also put their
+// diagnostics where Terraform can quote a line.
 type pluginServer struct{ frameworkServer }
 
-// ValidateResourceConfig implements tfprotov6.ProviderServer.
 func (s *pluginServer) ValidateResourceConfig(
 	ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest,
 ) (*tfprotov6.ValidateResourceConfigResponse, error) {
@@ -45,26 +45,22 @@ func (s *pluginServer) ValidateResourceConfig(
 	return resp, err
 }
 
-// UpgradeResourceState implements tfprotov6.ProviderServer.
 func (s *pluginServer) UpgradeResourceState(
 	ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest,
 ) (*tfprotov6.UpgradeResourceStateResponse, error) {
 	return lend(ctx, req, s.frameworkServer.UpgradeResourceState)
 }
 
-// UpgradeResourceIdentity implements tfprotov6.ProviderServer.
 func (s *pluginServer) UpgradeResourceIdentity(
 	ctx context.Context, req *tfprotov6.UpgradeResourceIdentityRequest,
 ) (*tfprotov6.UpgradeResourceIdentityResponse, error) {
 	return lend(ctx, req, s.frameworkServer.UpgradeResourceIdentity)
 }
 
-// ReadResource implements tfprotov6.ProviderServer.
 func (s *pluginServer) ReadResource(ctx context.Context, req *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
 	return lend(ctx, req, s.frameworkServer.ReadResource)
 }
 
-// PlanResourceChange implements tfprotov6.ProviderServer.
 func (s *pluginServer) PlanResourceChange(
 	ctx context.Context, req *tfprotov6.PlanResourceChangeRequest,
 ) (*tfprotov6.PlanResourceChangeResponse, error) {
@@ -75,7 +71,6 @@ func (s *pluginServer) PlanResourceChange(
 	return resp, err
 }
 
-// ApplyResourceChange implements tfprotov6.ProviderServer.
 func (s *pluginServer) ApplyResourceChange(
 	ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest,
 ) (*tfprotov6.ApplyResourceChangeResponse, error) {
@@ -86,8 +81,8 @@ func (s *pluginServer) ApplyResourceChange(
 	return resp, err
 }
 
-// locate puts what is said of a part of an attribute at the attribute. Terraform cannot find a line for the part, and would quote
-// that of a top-level attribute of the same name, or the first of the resource.
+// locate moves diagnostics of a part of an attribute to the attribute. Terraform cannot find a line for the part, and
+// would quote the line of a top-level attribute of the same name, or the first one of the resource.
 func locate(diagnostics []*tfprotov6.Diagnostic) {
 	for _, one := range diagnostics {
 		if steps := one.Attribute.Steps(); len(steps) > 1 {
@@ -117,14 +112,10 @@ func (c *lentContext) giveBack() {
 	c.lender.Store(&ended)
 }
 
-// Deadline implements context.Context.
 func (c *lentContext) Deadline() (time.Time, bool) { return (*c.lender.Load()).Deadline() }
 
-// Done implements context.Context.
 func (c *lentContext) Done() <-chan struct{} { return (*c.lender.Load()).Done() }
 
-// Err implements context.Context.
 func (c *lentContext) Err() error { return (*c.lender.Load()).Err() }
 
-// Value implements context.Context.
 func (c *lentContext) Value(key any) any { return (*c.lender.Load()).Value(key) }

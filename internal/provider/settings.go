@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+
 	"os"
 	"strconv"
 	"time"
@@ -9,10 +10,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/client"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 )
 
 const defaultRequestTimeout = 30 * time.Second
@@ -20,12 +23,23 @@ const defaultRequestTimeout = 30 * time.Second
 // maxRetries is the range of the setting; the default waits about four seconds in all before it gives up.
 var maxRetries = lbapi.Range{Min: 0, Max: 20, Default: 4}
 
-// settings is the provider's configuration, complete.
+// providerModel is the provider's configuration as it is written.
+type providerModel struct {
+	Endpoint       types.String `tfsdk:"endpoint"`
+	Region         types.String `tfsdk:"region"`
+	AccessKey      types.String `tfsdk:"access_key"`
+	SecretKey      types.String `tfsdk:"secret_key"`
+	LoadBalancerID types.String `tfsdk:"load_balancer_id"`
+	RequestTimeout types.String `tfsdk:"request_timeout"`
+	MaxRetries     types.Int64  `tfsdk:"max_retries"`
+}
+
+// settings is the provider's configuration, completed from the environment.
 type settings struct {
-	endpoint, region, accessKey, secretKey, loadBalancerID string
-	loadBalancerUnknown                                    bool // it is one that is not there yet
-	requestTimeout                                         time.Duration
-	maxRetries                                             int
+	endpoint, region, accessKey, secretKey string
+	loadBalancer                           base.DefaultLoadBalancer
+	requestTimeout                         time.Duration
+	maxRetries                             int
 }
 
 // readSettings completes the configuration from the environment and reports what is unknown, missing or invalid at its
@@ -40,19 +54,19 @@ func readSettings(model providerModel, diags *diag.Diagnostics) settings {
 		requestTimeout: defaultRequestTimeout,
 		maxRetries:     int(maxRetries.Default),
 	}
-	if s.loadBalancerUnknown = model.LoadBalancerID.IsUnknown(); !s.loadBalancerUnknown {
-		s.loadBalancerID = read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional)
+	if s.loadBalancer.Unknown = model.LoadBalancerID.IsUnknown(); !s.loadBalancer.Unknown {
+		s.loadBalancer.ID = read.text("load_balancer_id", model.LoadBalancerID, model.LoadBalancerID.ValueString(), optional)
 	}
 	if s.endpoint != "" {
 		read.judge("endpoint", invalidEndpoint(s.endpoint))
 	}
 	read.judge("region", signature.InvalidName(s.region))
 	read.judge("access_key", signature.InvalidName(s.accessKey))
-	if s.loadBalancerID != "" {
-		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.loadBalancerID))
+	if s.loadBalancer.ID != "" {
+		read.judge("load_balancer_id", lbapi.LoadBalancerID.Invalid(s.loadBalancer.ID))
 	}
 	if text := read.text("request_timeout", model.RequestTimeout, model.RequestTimeout.ValueString(), optional); text != "" {
-		if reason := invalidDuration(text); reason != "" {
+		if reason := base.InvalidDuration(text); reason != "" {
 			read.judge("request_timeout", reason)
 		} else if timeout, err := time.ParseDuration(text); err == nil {
 			s.requestTimeout = timeout
@@ -85,7 +99,7 @@ type settingsReader struct{ diags *diag.Diagnostics }
 
 // text is the setting's value in the configuration, else in the environment, else "".
 func (r settingsReader) text(attribute string, configured attr.Value, value string, need need) string {
-	variable := environmentVariable(attribute)
+	variable := base.EnvironmentVariable(attribute)
 	switch {
 	case configured.IsUnknown():
 		r.diags.AddAttributeError(path.Root(attribute), "Unknown "+attribute,
@@ -107,7 +121,7 @@ func (r settingsReader) judge(attribute, reason string) {
 		return
 	}
 	r.diags.AddAttributeError(path.Root(attribute), "Invalid "+attribute,
-		sentence(attribute, reason)+fmt.Sprintf(" It may also come from the environment variable %s.", environmentVariable(attribute)))
+		base.AttributeSentence(attribute, reason)+fmt.Sprintf(" It may also come from the environment variable %s.", base.EnvironmentVariable(attribute)))
 }
 
 func invalidEndpoint(text string) string {
@@ -117,25 +131,21 @@ func invalidEndpoint(text string) string {
 	return ""
 }
 
-func nameRule() stringRule { return stringRule{signature.NameRule, signature.InvalidName} }
+func nameRule() base.TextRule {
+	return base.TextRule{Rule: signature.NameRule, Invalid: signature.InvalidName}
+}
 
-// orEmpty is a rule for a setting, which the empty text leaves to the environment.
-func orEmpty(rule stringRule) stringRule {
-	return stringRule{rule.rule, func(text string) string {
+// orEmpty is a rule for a setting; the empty text leaves the setting to the environment.
+func orEmpty(rule base.TextRule) base.TextRule {
+	return base.TextRule{Rule: rule.Rule, Invalid: func(text string) string {
 		if text == "" {
 			return ""
 		}
-		return rule.invalid(text)
+		return rule.Invalid(text)
 	}}
 }
 
-func durationRule() stringRule {
-	return stringRule{"a duration above 0 such as \"30s\"", invalidDuration}
-}
-
-func invalidDuration(text string) string {
-	if d, err := time.ParseDuration(text); err != nil || d <= 0 {
-		return fmt.Sprintf("must be a duration above 0 such as \"30s\" or \"1m30s\", got %q", text)
-	}
-	return ""
+// fromEnvironment ends the description of a setting.
+func fromEnvironment(attribute string) string {
+	return fmt.Sprintf(" Left out or empty, it is taken from the environment variable `%s`.", base.EnvironmentVariable(attribute))
 }

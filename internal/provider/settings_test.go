@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 )
 
 func setEnvironment(t *testing.T) {
@@ -26,7 +28,7 @@ func TestSettingsComeFromTheEnvironmentWhereTheConfigurationIsSilent(t *testing.
 	var diags diag.Diagnostics
 	got := readSettings(providerModel{}, &diags)
 	want := settings{
-		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", loadBalancerID: "alb-a2b3c4d5e6",
+		endpoint: "http://127.0.0.1:9080", region: "local", accessKey: "AK", secretKey: "SK", loadBalancer: base.DefaultLoadBalancer{ID: "alb-a2b3c4d5e6"},
 		requestTimeout: 90 * time.Second, maxRetries: 0,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || diags.HasError() {
@@ -61,7 +63,7 @@ func TestABadSettingIsReportedAtItsAttributeAndNamesItsVariable(t *testing.T) {
 		attribute, value := test.attribute, test.value
 		t.Run(attribute+"="+value, func(t *testing.T) {
 			setEnvironment(t)
-			t.Setenv(environmentVariable(attribute), value)
+			t.Setenv(base.EnvironmentVariable(attribute), value)
 			var diags diag.Diagnostics
 			readSettings(providerModel{}, &diags)
 			if diags.ErrorsCount() != 1 {
@@ -71,7 +73,7 @@ func TestABadSettingIsReportedAtItsAttributeAndNamesItsVariable(t *testing.T) {
 			if !ok || !located.Path().Equal(path.Root(attribute)) {
 				t.Errorf("reported elsewhere: %v", diags[0])
 			}
-			if !strings.Contains(diags[0].Detail(), environmentVariable(attribute)) {
+			if !strings.Contains(diags[0].Detail(), base.EnvironmentVariable(attribute)) {
 				t.Errorf("the variable is not named: %s", diags[0].Detail())
 			}
 		})
@@ -84,7 +86,7 @@ func TestAnUnknownSettingIsReportedAtItsAttribute(t *testing.T) {
 	read := readSettings(providerModel{
 		LoadBalancerID: types.StringUnknown(), Region: types.StringUnknown(), MaxRetries: types.Int64Unknown(),
 	}, &diags)
-	if !read.loadBalancerUnknown {
+	if !read.loadBalancer.Unknown {
 		t.Error("a load balancer that is not there yet is not told from none") // it is no error: the plan leaves it open
 	}
 	var at []string
