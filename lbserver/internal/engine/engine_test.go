@@ -212,8 +212,8 @@ func TestSpawnedTasksEnd(t *testing.T) {
 	onEachKind(t, func(t *testing.T, kind engine.Kind) {
 		b := newBed(t, kind, true, func(e engine.Engine, client engine.Conn) time.Duration {
 			client.ReadWithin(patience)
-			client.Read(make([]byte, 1))
-			read := e.Spawn(func() { client.Read(make([]byte, 1)) })
+			_, _ = client.Read(make([]byte, 1))
+			read := e.Spawn(func() { _, _ = client.Read(make([]byte, 1)) })
 			if read.WaitFor(50 * time.Millisecond) {
 				t.Error("a task that waits has ended")
 			}
@@ -235,7 +235,7 @@ func TestLingerDeliversTheLastWords(t *testing.T) {
 		b := newBed(t, kind, true, func(_ engine.Engine, client engine.Conn) time.Duration {
 			client.ReadWithin(patience)
 			client.WriteWithin(patience)
-			client.Read(make([]byte, 10))
+			_, _ = client.Read(make([]byte, 10))
 			client.InterruptRead() // lingering reads on even so
 			client.Write([]byte("enough"))
 			client.Linger(make([]byte, 1<<10))
@@ -452,10 +452,10 @@ func TestMoreIdleConnectionsThanThePoolHoldsAreClosed(t *testing.T) {
 		}
 		for i := range held + 1 {
 			other := <-d.opened
-			defer other.Close()
 			if i == held && !closedSoon(other) {
 				t.Error("a full pool kept one connection more")
 			}
+			other.Close()
 		}
 	})
 }

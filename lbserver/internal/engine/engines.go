@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -114,9 +113,3 @@ func (e *Engines) dialAddress(address netip.AddrPort) (netip.AddrPort, error) {
 	return e.config.DialOverride(address)
 }
 
-// recovered reports a panic of the function that defers it, which ends there.
-func (e *Engines) recovered() {
-	if cause := recover(); cause != nil {
-		e.config.Panicked(cause, debug.Stack())
-	}
-}

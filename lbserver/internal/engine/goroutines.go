@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -214,11 +215,14 @@ func (g *goroutines) carry(client Conn, start Start) {
 	}
 	g.engines.running.Go(func() {
 		defer func() {
+			if cause := recover(); cause != nil {
+				g.engines.config.Panicked(cause, debug.Stack())
+			}
 			_ = client.Close() // what was to be sent has been sent
 			handler.End()
 		}()
-		defer g.engines.recovered()
-		for handler.Serve() > 0 {
+		for serving := true; serving; {
+			serving = handler.Serve() > 0
 		}
 	})
 }

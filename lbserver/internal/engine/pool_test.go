@@ -87,9 +87,9 @@ func TestSweepClosesConnectionsThatAreOldOrOfNoUse(t *testing.T) {
 
 func TestBackoffGrowsUpToItsBoundAndBeginsAgain(t *testing.T) {
 	var b backoff
-	for _, want := range []time.Duration{5, 10, 20, 40, 80, 160, 320, 500, 500} {
-		if got := b.failed(); got != want*time.Millisecond {
-			t.Errorf("paused %s, want %d ms", got, want)
+	for _, want := range []int64{5, 10, 20, 40, 80, 160, 320, 500, 500} {
+		if got := b.failed().Milliseconds(); got != want {
+			t.Errorf("paused %d ms, want %d", got, want)
 		}
 	}
 	b.succeeded()

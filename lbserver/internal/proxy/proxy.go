@@ -95,7 +95,7 @@ func newProxy(config Config, tuning tuning) *Proxy {
 		sockets:      map[netip.AddrPort]*socket{},
 		draining:     map[*Listener]struct{}{},
 	}
-	var to slog.Handler = slog.DiscardHandler
+	to := slog.DiscardHandler
 	if config.Log != nil {
 		to = config.Log.Handler()
 	}
