@@ -14,6 +14,9 @@ func TestAFileIsReplacedAsAWhole(t *testing.T) {
 	if err := os.WriteFile(path, []byte("a longer text that was there before"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := durable.WriteFile(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
