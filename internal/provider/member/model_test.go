@@ -19,11 +19,11 @@ func TestReadingKeepsHowThingsWereWritten(t *testing.T) {
 		is     lbapi.Server
 		want   Model
 	}{
-		{"no port", null, registered("t", "10.0.0.1", 0, 0), Model{Address: types.StringValue("10.0.0.1"), Weight: types.Int64Value(0)}},
-		{"port zero", Model{Port: types.Int64Value(0)}, registered("t", "10.0.0.1", 0, 1), Model{Address: types.StringValue("10.0.0.1"), Port: types.Int64Value(0), Weight: types.Int64Value(1)}},
-		{"a port given by others", null, registered("t", "10.0.0.1", 8080, 1), Model{Address: types.StringValue("10.0.0.1"), Port: types.Int64Value(8080), Weight: types.Int64Value(1)}},
-		{"an address in a long form", Model{Address: types.StringValue("0::1")}, registered("t", "::1", 1, 1), Model{Address: types.StringValue("0::1"), Port: types.Int64Value(1), Weight: types.Int64Value(1)}},
-		{"another address", Model{Address: types.StringValue("0::2")}, registered("t", "::1", 1, 1), Model{Address: types.StringValue("::1"), Port: types.Int64Value(1), Weight: types.Int64Value(1)}},
+		{"no port", null, asRegistered("t", "10.0.0.1", 0, 0), Model{Address: types.StringValue("10.0.0.1"), Weight: types.Int64Value(0)}},
+		{"port zero", Model{Port: types.Int64Value(0)}, asRegistered("t", "10.0.0.1", 0, 1), Model{Address: types.StringValue("10.0.0.1"), Port: types.Int64Value(0), Weight: types.Int64Value(1)}},
+		{"a port given by others", null, asRegistered("t", "10.0.0.1", 8080, 1), Model{Address: types.StringValue("10.0.0.1"), Port: types.Int64Value(8080), Weight: types.Int64Value(1)}},
+		{"an address in a long form", Model{Address: types.StringValue("0::1")}, asRegistered("t", "::1", 1, 1), Model{Address: types.StringValue("0::1"), Port: types.Int64Value(1), Weight: types.Int64Value(1)}},
+		{"another address", Model{Address: types.StringValue("0::2")}, asRegistered("t", "::1", 1, 1), Model{Address: types.StringValue("::1"), Port: types.Int64Value(1), Weight: types.Int64Value(1)}},
 		{"an instance shows no address", null, vm, Model{InstanceID: types.StringValue("i-1"), Weight: types.Int64Value(10)}},
 		{"a container shows what it is", null, container, Model{InstanceID: types.StringValue("c-1"), InstanceType: types.StringValue("container"), Weight: types.Int64Value(10)}},
 		{"a vm written out", Model{InstanceType: types.StringValue("vm")}, vm, Model{InstanceID: types.StringValue("i-1"), InstanceType: types.StringValue("vm"), Weight: types.Int64Value(10)}},

@@ -16,12 +16,12 @@ import (
 
 func at(address string, port, weight int) Server { return Server{addressHost(address), port, weight} }
 
-func registered(id, address string, port, weight int) lbapi.Server {
+func asRegistered(id, address string, port, weight int) lbapi.Server {
 	return lbapi.Server{ID: id, Type: lbapi.ServerAddress, Address: address, Port: port, Weight: weight}
 }
 
 func TestChangesTouchOnlyTheServersThatChange(t *testing.T) {
-	both := []lbapi.Server{registered("t1", "10.0.0.1", 80, 10), registered("t2", "10.0.0.1", 81, 10)}
+	both := []lbapi.Server{asRegistered("t1", "10.0.0.1", 80, 10), asRegistered("t2", "10.0.0.1", 81, 10)}
 	for _, test := range []struct {
 		name       string
 		wanted     map[string]Server
@@ -39,7 +39,7 @@ func TestChangesTouchOnlyTheServersThatChange(t *testing.T) {
 		{"one less", map[string]Server{"b": at("10.0.0.1", 81, 10)}, both, []string{"deregister t1"}},
 		{"one more", map[string]Server{"a": at("10.0.0.1", 80, 10)}, nil, []string{"register 10.0.0.1:80"}},
 		{"none", nil, both, []string{"deregister t1", "deregister t2"}},
-		{"the same address in another form", map[string]Server{"a": at("::0001", 80, 10)}, []lbapi.Server{registered("t1", "::1", 80, 10)}, nil},
+		{"the same address in another form", map[string]Server{"a": at("::0001", 80, 10)}, []lbapi.Server{asRegistered("t1", "::1", 80, 10)}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, describe(ChangeTo(test.wanted, test.registered))); diff != "" {
@@ -104,7 +104,7 @@ func TestAChangeReachesWhatIsWantedWithoutConflictOrLoss(t *testing.T) {
 		is, list := group{}, []lbapi.Server{}
 		for name, s := range before {
 			is["old-"+name] = s
-			list = append(list, registered("old-"+name, s.Name, s.Port, s.Weight))
+			list = append(list, asRegistered("old-"+name, s.Name, s.Port, s.Weight))
 		}
 		c := ChangeTo(wanted, list)
 		least := min(len(before), len(wanted))
@@ -144,7 +144,7 @@ func TestAChangeReachesWhatIsWantedWithoutConflictOrLoss(t *testing.T) {
 		// Twice is once.
 		list = nil
 		for id, s := range is {
-			list = append(list, registered(id, s.Name, s.Port, s.Weight))
+			list = append(list, asRegistered(id, s.Name, s.Port, s.Weight))
 		}
 		if again := describe(ChangeTo(wanted, list)); len(again) > 0 {
 			t.Fatalf("a second time it is %v", again)
@@ -160,13 +160,13 @@ func TestNamesOfAStateAreFoundAgain(t *testing.T) {
 		registered []lbapi.Server
 		want       map[string]string
 	}{
-		{"all there", named, []lbapi.Server{registered("t2", "10.0.0.2", 0, 1), registered("t1", "10.0.0.1", 80, 1)}, map[string]string{"a": "t1", "b": "t2"}},
-		{"one gone", named, []lbapi.Server{registered("t2", "10.0.0.2", 0, 1)}, map[string]string{"b": "t2"}},
-		{"a port changed by others", named, []lbapi.Server{registered("t1", "10.0.0.1", 81, 1), registered("t2", "10.0.0.2", 0, 1)}, map[string]string{"a": "t1", "b": "t2"}},
-		{"one more", map[string]Server{"a": at("10.0.0.1", 80, 1)}, []lbapi.Server{registered("t1", "10.0.0.1", 80, 1), registered("t3", "fd00::3", 90, 1)}, map[string]string{"a": "t1", "[fd00::3]:90": "t3"}},
-		{"imported", nil, []lbapi.Server{registered("t1", "10.0.0.1", 80, 1), registered("t2", "10.0.0.2", 0, 1)}, map[string]string{"10.0.0.1:80": "t1", "10.0.0.2": "t2"}},
+		{"all there", named, []lbapi.Server{asRegistered("t2", "10.0.0.2", 0, 1), asRegistered("t1", "10.0.0.1", 80, 1)}, map[string]string{"a": "t1", "b": "t2"}},
+		{"one gone", named, []lbapi.Server{asRegistered("t2", "10.0.0.2", 0, 1)}, map[string]string{"b": "t2"}},
+		{"a port changed by others", named, []lbapi.Server{asRegistered("t1", "10.0.0.1", 81, 1), asRegistered("t2", "10.0.0.2", 0, 1)}, map[string]string{"a": "t1", "b": "t2"}},
+		{"one more", map[string]Server{"a": at("10.0.0.1", 80, 1)}, []lbapi.Server{asRegistered("t1", "10.0.0.1", 80, 1), asRegistered("t3", "fd00::3", 90, 1)}, map[string]string{"a": "t1", "[fd00::3]:90": "t3"}},
+		{"imported", nil, []lbapi.Server{asRegistered("t1", "10.0.0.1", 80, 1), asRegistered("t2", "10.0.0.2", 0, 1)}, map[string]string{"10.0.0.1:80": "t1", "10.0.0.2": "t2"}},
 		{"a name that is taken", map[string]Server{"10.0.0.2:80": at("10.0.0.1", 80, 1)},
-			[]lbapi.Server{registered("t1", "10.0.0.1", 80, 1), registered("t2", "10.0.0.2", 80, 1)}, map[string]string{"10.0.0.2:80": "t1", "10.0.0.2:80'": "t2"}},
+			[]lbapi.Server{asRegistered("t1", "10.0.0.1", 80, 1), asRegistered("t2", "10.0.0.2", 80, 1)}, map[string]string{"10.0.0.2:80": "t1", "10.0.0.2:80'": "t2"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := map[string]string{}
