@@ -112,4 +112,3 @@ func (e *Engines) dialAddress(address netip.AddrPort) (netip.AddrPort, error) {
 	}
 	return e.config.DialOverride(address)
 }
-
