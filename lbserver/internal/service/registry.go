@@ -56,8 +56,8 @@ func (r *Registry) Services() []*Service {
 	return all
 }
 
-// Change is a change of the live backend services that can no longer fail. It is applied before the next one is prepared,
-// or dropped.
+// Change is a change of the live backend services that can no longer fail. It is applied or dropped before the next one is
+// prepared.
 type Change struct {
 	registry *Registry
 	keys     persistence.Keys
@@ -119,8 +119,8 @@ func concerned(next *snapshot.Snapshot, changed snapshot.Difference, keysChanged
 	return slices.Compact(ids)
 }
 
-// Apply puts the change in force. Only what changed is touched; requests in flight go on with the picture that they began
-// with.
+// Apply puts the change in force. It leaves unchanged backend services alone; requests in flight go on with the configuration
+// that they began with.
 func (c *Change) Apply() {
 	r := c.registry
 	r.mu.Lock()
@@ -136,14 +136,14 @@ func (c *Change) Apply() {
 	}
 }
 
-// Changed lists the backend services that the change has configured anew, in no order.
+// Changed lists the backend services that the change has configured, in no order.
 func (c *Change) Changed() []*Service { return slices.Collect(maps.Keys(c.configs)) }
 
 // Gone lists the backend services that the change has ended.
 func (c *Change) Gone() []*Service { return c.gone }
 
-// Close closes the connections to servers that are idle, and those that requests in flight give back. The registry is of no
-// use afterwards.
+// Close closes the idle connections to servers, and those that requests in flight give back later. The registry can't be used
+// afterwards.
 func (r *Registry) Close() {
 	for _, live := range r.Services() {
 		closePools(live.Eligible().Endpoints)
@@ -163,7 +163,7 @@ func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot
 		group: next.ServerGroupOf(object), loadBalancer: next.LoadBalancers[object.LoadBalancerID],
 	}
 	if loadBalancer := config.loadBalancer; loadBalancer != nil {
-		// A VIP that does not parse never got past the control API; without one, X-Forwarded-LBIP is left out.
+		// The control API refuses a VIP that does not parse; without one, X-Forwarded-LBIP is left out.
 		config.VIP, _ = netip.ParseAddr(loadBalancer.PrivateIP.Address)
 	}
 	if config.group != nil {
@@ -175,14 +175,14 @@ func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot
 	return config
 }
 
-// sameAs reports whether an outline would lead to the same configuration. Objects of a snapshot that did not change are
-// the same pointers; the addresses of instances may change without them.
+// sameAs reports whether an outline leads to the same configuration. Objects of a snapshot that did not change are the same
+// pointers; the addresses of instances may change although they are.
 func (c *Config) sameAs(outline *Config) bool {
 	return c.Object == outline.Object && c.VIP == outline.VIP && c.group == outline.group &&
 		slices.Equal(c.addresses, outline.addresses)
 }
 
-// complete adds cookies and endpoints to an outline, with the live servers and pools that can be kept.
+// complete adds cookies and endpoints to an outline. Endpoints keep live servers and pools if they can.
 func (c *Change) complete(config *Config, live *Service) error {
 	if config.Object.SessionPersistence {
 		timeout := time.Duration(config.Object.PersistenceTimeout) * time.Second
@@ -211,7 +211,7 @@ func (c *Change) complete(config *Config, live *Service) error {
 	return nil
 }
 
-// endpoint makes the endpoint of a server, with the state and the pool of the one before it as far as they fit.
+// endpoint makes the endpoint of a server. It keeps the state of the endpoint before it, and its pool if the address is the same.
 func (r *Registry) endpoint(
 	live *Service, config *Config, before *Endpoint, server *lbapi.Server, address netip.AddrPort,
 ) *Endpoint {
@@ -241,7 +241,7 @@ func initialStatus(object *lbapi.BackendService) lbapi.HealthStatus {
 	return lbapi.HealthOff
 }
 
-// address is where a server takes traffic for a backend service; the zero value when its instance is unknown.
+// address is where a server takes traffic for a backend service; zero if its instance is unknown.
 func (r *Registry) address(server *lbapi.Server, object *lbapi.BackendService) netip.AddrPort {
 	port := server.Port
 	if port == 0 {
@@ -255,7 +255,7 @@ func (r *Registry) address(server *lbapi.Server, object *lbapi.BackendService) n
 	}
 	address, err := netip.ParseAddr(server.Address)
 	if err != nil {
-		return netip.AddrPort{} // never got past the control API
+		return netip.AddrPort{} // the control API refuses it
 	}
 	return netip.AddrPortFrom(address, uint16(port))
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/sessions"
 )
 
-// Server is the live state of one server as one backend service sees it. It outlives snapshots, and is found again by
-// the server's id, so that counters, verdict and requests in flight survive a change of configuration.
+// Server is the live state of one server as one backend service sees it. It outlives snapshots and is found again by the
+// server's id, so that counters, verdict and requests in flight survive a change of configuration.
 type Server struct {
 	ID      string
 	service *Service
@@ -47,22 +47,22 @@ type Verdict struct {
 // Verdict returns the current verdict.
 func (s *Server) Verdict() Verdict { return *s.verdict.Load() }
 
-// SetVerdict publishes a verdict. The set of eligible servers changes before it returns, when the verdict changes
-// eligibility, and idle connections to a server that became unhealthy are closed. It is for the owner of the health
-// checks; calls for one server come from one goroutine at a time, those for different ones may come together and are
-// then put in force together.
+// SetVerdict publishes a verdict. If the verdict changes eligibility, the set of eligible servers has changed when SetVerdict
+// returns, and idle connections to a server that became unhealthy are closed. It is for the owner of the health checks. Calls
+// for one server come from one goroutine at a time; calls for different servers may come together, and are then put in force
+// together.
 func (s *Server) SetVerdict(verdict Verdict) { SetVerdicts([]*Server{s}, verdict) }
 
 // SetVerdicts publishes one verdict on several servers, as SetVerdict does for one.
 func SetVerdicts(servers []*Server, verdict Verdict) {
-	flipped := map[*Service][]*Server{}
+	changed := map[*Service][]*Server{}
 	for _, server := range servers {
 		was := server.verdict.Swap(&verdict)
 		if (was.Status == lbapi.Unhealthy) != (verdict.Status == lbapi.Unhealthy) {
-			flipped[server.service] = append(flipped[server.service], server)
+			changed[server.service] = append(changed[server.service], server)
 		}
 	}
-	for live, servers := range flipped {
+	for live, servers := range changed {
 		live.verdictsChanged(servers, verdict)
 	}
 }

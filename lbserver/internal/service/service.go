@@ -1,8 +1,6 @@
-// Package service holds the live side of the backend services: for each one the configuration of the moment, the state of
-// its servers, and the set of servers that are eligible now. The data plane, the health checks and the metrics meet here.
-//
-// A request takes one atomic load, Service.Eligible, and works on that immutable picture to its end. Whoever changes
-// something (the registry on a new snapshot, the health checks on a verdict) publishes a new picture.
+// Package service holds the live backend services: the configuration of each, the state of its servers, and the set of servers
+// that are eligible now. A request loads that set once, by Service.Eligible, and uses the immutable value until its end. The
+// registry, on a new snapshot, and the health checks, on a verdict, publish a new one.
 package service
 
 import (
@@ -27,15 +25,15 @@ type Service struct {
 
 	mu sync.Mutex // serialises changes: configure and verdictsChanged
 
-	flips   atomic.Uint64 // changes of eligibility by verdicts, counted after the verdicts are there
-	gather  sync.Mutex    // lets one flip at a time see to it that it is put in force, with those that have come meanwhile
-	applied atomic.Uint64 // stored under mu; how many of the flips the set in force knows
-	next    time.Time     // under gather; before it, no flip is put in force
+	changes atomic.Uint64 // eligibility changes by verdicts, counted after the verdicts are stored
+	gather  sync.Mutex    // held by the goroutine that puts eligibility changes in force: its own and those of waiting ones
+	known   atomic.Uint64 // stored under mu; how many of the changes are in the set in force
+	next    time.Time     // under gather; before it, no eligibility change is put in force
 }
 
-// gatherTime is the least pause between two sets of eligible servers that verdicts ask for; one that takes longer to make
-// has a pause as long. When many servers of a service flip within seconds, which is what a network that breaks does, a set
-// for each would keep a core from the traffic for as long: 10,000 servers of mixed weights take 30 ms.
+// gatherTime is the shortest pause between two sets of eligible servers that verdicts ask for; after a set that takes longer to
+// make, the pause is as long as that took. If a network breaks, many servers change their eligibility within seconds, and a set
+// for each would take a core from the traffic for that time: a set of 10,000 servers of mixed weights takes 30 ms.
 const gatherTime = 5 * time.Millisecond
 
 // PersistenceCounters count what became of the cookies of a backend service since the start of the process.
@@ -73,10 +71,10 @@ type Eligible struct {
 	byID    map[string]int
 }
 
-// Eligible returns the picture of the moment. It returns nil only before the registry has configured the service.
+// Eligible returns the current configuration and eligible servers; nil only before the registry has configured the service.
 func (s *Service) Eligible() *Eligible { return s.eligible.Load() }
 
-// Find returns the index in Servers of the server with an id, or -1 when it takes no new request.
+// Find returns the index in Servers of the server with an id, or -1 if it takes no new request.
 func (e *Eligible) Find(serverID []byte) int {
 	if index, ok := e.byID[string(serverID)]; ok {
 		return index
@@ -84,9 +82,9 @@ func (e *Eligible) Find(serverID []byte) int {
 	return -1
 }
 
-// verdictsChanged puts a changed verdict on servers in force, with all that come before it gets round to it.
+// verdictsChanged puts a changed verdict on servers in force, together with others that come meanwhile.
 func (s *Service) verdictsChanged(servers []*Server, verdict Verdict) {
-	s.putInForce(s.flips.Add(1))
+	s.putInForce(s.changes.Add(1))
 	if verdict.Status != lbapi.Unhealthy {
 		return
 	}
@@ -97,12 +95,12 @@ func (s *Service) verdictsChanged(servers []*Server, verdict Verdict) {
 	}
 }
 
-// putInForce returns when a flip is in force, by its number.
-func (s *Service) putInForce(flip uint64) {
+// putInForce returns when an eligibility change is in force, and those before it; they are counted from 1.
+func (s *Service) putInForce(change uint64) {
 	s.gather.Lock()
 	defer s.gather.Unlock()
-	if s.applied.Load() >= flip {
-		return // another's set has it
+	if s.known.Load() >= change {
+		return // it is in the set of another goroutine
 	}
 	time.Sleep(time.Until(s.next))
 	began := time.Now()
@@ -115,7 +113,7 @@ func (s *Service) putInForce(flip uint64) {
 
 // publish makes the set of eligible servers of a configuration and puts it in force; the caller holds mu.
 func (s *Service) publish(config *Config) {
-	flips := s.flips.Load() // before the verdicts are read, which may know of more
+	changes := s.changes.Load() // before the verdicts are read, which may have more
 	next := &Eligible{Config: config, byID: make(map[string]int, len(config.Endpoints))}
 	candidates := make([]balance.Server, 0, len(config.Endpoints))
 	keys := make(map[string]bool, len(config.Endpoints))
@@ -137,12 +135,12 @@ func (s *Service) publish(config *Config) {
 	}
 	next.Picker = balance.New(config.Object.Scheduler, candidates, previous)
 	s.eligible.Store(next)
-	s.applied.Store(flips)
+	s.known.Store(changes)
 }
 
-// uniqueKey is the identity of a server for the scheduler: its address, so that a server that is registered anew gets its
+// uniqueKey is the identity of a server for the scheduler: its address, so that a server that is registered again gets its
 // clients back. Two servers of a group can have one address (two instances in the inventory, or a port of 0 beside the
-// backend service's port); the second is told apart by its id.
+// backend service's port); the second gets its id in addition.
 func uniqueKey(endpoint *Endpoint, taken map[string]bool) string {
 	key := endpoint.Address.String()
 	if taken[key] {

@@ -188,7 +188,7 @@ func TestAnUnrelatedChangeTouchesNothing(t *testing.T) {
 		snapshot.Put(edit, &lbapi.BackendService{ID: "backend-b", LoadBalancerID: "alb-a", Protocol: lbapi.HTTP})
 	})
 	if f.live().Eligible() != before {
-		t.Error("backend-a was configured anew by a change of backend-b")
+		t.Error("backend-a was configured again by a change of backend-b")
 	}
 	f.change(func(edit *snapshot.Edit) { snapshot.Delete[lbapi.BackendService](edit, "backend-b") })
 	if _, ok := f.registry.Service("backend-b"); ok {
@@ -243,7 +243,7 @@ func TestInstancesFollowTheInventory(t *testing.T) {
 	before := f.live().Eligible()
 	f.apply()
 	if f.live().Eligible() != before {
-		t.Error("configured anew although the inventory says the same")
+		t.Error("configured again although the inventory says the same")
 	}
 	f.inventory["vm-1"] = netip.MustParseAddr("10.0.0.6")
 	f.apply()

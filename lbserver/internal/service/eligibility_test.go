@@ -21,9 +21,9 @@ func manyServers(count int) []lbapi.Server {
 	return servers
 }
 
-// A network that breaks makes all servers unhealthy within a moment. Each verdict is in force when it has been set, and yet
-// the set of eligible servers is not made anew for each.
-func TestManyFlipsAreInForceAtOnceAndTogether(t *testing.T) {
+// A network that breaks makes all servers unhealthy within a moment. Each verdict is in force when it has been set, although
+// the set of eligible servers is not made again for each.
+func TestManyEligibilityChangesAreInForceAtOnceAndTogether(t *testing.T) {
 	t.Parallel()
 	const count = 1000
 	f := newFixture(t, manyServers(count)...)
@@ -59,7 +59,7 @@ func TestManyFlipsAreInForceAtOnceAndTogether(t *testing.T) {
 	close(stop)
 	<-watched
 	if len(seen) > count/10 {
-		t.Errorf("%d flips made at least %d sets of eligible servers; want far fewer", 2*count, len(seen))
+		t.Errorf("%d eligibility changes made at least %d sets of eligible servers; want far fewer", 2*count, len(seen))
 	}
 }
 
