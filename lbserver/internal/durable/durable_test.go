@@ -11,7 +11,10 @@ import (
 func TestAFileIsReplacedAsAWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte("a longer text that was there before"), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("a longer text that was there before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := durable.WriteFile(path, []byte("new")); err != nil {
