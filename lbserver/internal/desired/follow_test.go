@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type pair struct {
 	leader       *desired.State
 	follower     *desired.State
 	node         *node.Node
+	store        store.Store
 	loadBalancer string
 }
 
@@ -39,8 +41,8 @@ func newPair(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{t: t}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	shared := openStore(t)
-	first := config(shared, &fakeNode{})
+	p.store = openStore(t)
+	first := config(p.store, &fakeNode{})
 	first.PersistenceKeys = func() ([]byte, error) { return persistence.GenerateKeys().Encode() }
 	var err error
 	if p.leader, err = desired.Open(t.Context(), first); err != nil {
@@ -54,7 +56,7 @@ func newPair(t *testing.T) *pair {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	second := config(shared, p.node)
+	second := config(p.store, p.node)
 	second.Log = log
 	if p.follower, err = desired.Open(t.Context(), second); err != nil {
 		t.Fatal(err)
@@ -192,5 +194,36 @@ func TestAFollowerSurvivesAPortThatItCannotOpen(t *testing.T) {
 	p.waitForRevision()
 	if opened := p.status("listener-held"); !opened.Bound || opened.Err != nil || !answers(t, held) {
 		t.Errorf("the port is free, and the listener is shown as %+v", opened)
+	}
+}
+
+// One bad write does not take down what is served, nor end the following.
+func TestAFollowerSurvivesARevisionThatItCannotRead(t *testing.T) {
+	p := newPair(t)
+	port, release := taken(t)
+	release()
+	p.put(p.listener("listener-a", port))
+	p.waitForRevision()
+	bad := store.Record{Kind: store.Listener, ID: "listener-bad", Value: []byte("{")}
+	revision, err := p.store.Commit(t.Context(), p.leader.Current().Revision, []store.Record{bad}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := put(p.follower, "listener-b", port); err == nil || !strings.Contains(err.Error(), "listener-bad") {
+		t.Errorf("a change on a state that can't be read: %v", err)
+	}
+	if !answers(t, port) {
+		t.Error("the follower serves nothing any more")
+	}
+	bad.Value = nil
+	if _, err := p.store.Commit(t.Context(), revision, []store.Record{bad}, nil); err != nil {
+		t.Fatal(err)
+	}
+	off := p.listener("listener-a", port)
+	off.Status = lbapi.Off
+	p.put(off)
+	p.waitForRevision()
+	if answers(t, port) {
+		t.Error("the follower does not follow any more")
 	}
 }
