@@ -23,6 +23,9 @@ func pollNow(epoll int, events []unix.EpollEvent) int {
 	return int(n)
 }
 
+// yieldProcessor lets other threads that want this processor run first.
+func yieldProcessor() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
+
 func receive(descriptor int32, p []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(descriptor), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
 		uintptr(len(p)), 0, 0, 0)
