@@ -51,7 +51,7 @@ func (r *backendServiceResource) warnOfSessions(ctx context.Context, change plan
 	case planning.Delete:
 		what, then = "is deleted", "their clients get another server wherever their requests go then"
 	case planning.Replace:
-		what, then = "is replaced", "the new one has a cookie of its own, so their clients get a server anew"
+		what, then = "is replaced", "the new one has a cookie of its own, so their clients may get another server"
 	case planning.Update:
 		at, what, then = change.After.endsSessions(before)
 	case planning.Create:

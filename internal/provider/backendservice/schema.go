@@ -56,7 +56,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 			"session_persistence": schema.SingleNestedAttribute{
 				MarkdownDescription: "Keeps a client on its server by a cookie. Off where it is left out. " +
 					base.DescribeRules(lbapi.TermSessionPersistence.Attribute, rules) +
-					" A plan that turns it off warns of how many sessions were seen of late.",
+					" A plan that turns it off warns of how many sessions were seen recently.",
 				Optional:   true,
 				Attributes: sessionPersistenceAttributes(),
 			},

@@ -25,7 +25,7 @@ func (r *serverResource) Schema(ctx context.Context, _ resource.SchemaRequest, r
 			"has an `alb_server` as well is refused. To have a group list a server that was an `alb_server`, put a `removed` block with " +
 			"`destroy = false` in its place, so that the server stays in the group meanwhile. A backend service with `wait_for_healthy` waits for servers that are registered " +
 			"when it is made, so give it `depends_on` for its `alb_server` resources. A plan that takes the requests from a server warns of how " +
-			"many sessions were seen on it of late.",
+			"many sessions were seen on it recently.",
 		Attributes: map[string]schema.Attribute{
 			"id": base.IDAttribute("server"),
 			"server_group_id": schema.StringAttribute{

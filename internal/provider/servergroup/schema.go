@@ -35,7 +35,7 @@ func (r *serverGroupResource) Schema(ctx context.Context, _ resource.SchemaReque
 					"or of others; those that are there stay. The keys are names of your own choice, which the API does not know; a " +
 					"server is known by its address or instance and its port, so a new key for the same server changes nothing. After an " +
 					"import the keys are `address:port`, or `address` alone for a server without a port of its own. A plan that takes the requests " +
-					"from a server warns of how many sessions were seen on it of late.",
+					"from a server warns of how many sessions were seen on it recently.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: member.AttributeSchema()},
 			},
