@@ -99,6 +99,8 @@ func TestPanicBesideAnExchangeCostsOneConnectionAndNoCount(t *testing.T) {
 				eventually(t, "no request in flight", func() bool {
 					return b.counters().InFlight.Load() == 0 && b.service().Eligible().Servers[0].InFlight.Load() == 0
 				})
+				// The log is written by a goroutine of its own.
+				eventually(t, "an entry in the log", func() bool { return len(log.all(t)) > 0 })
 				entries := log.all(t)
 				if len(entries) != 1 || entries[0]["request"] == "" || !strings.Contains(entries[0]["cause"].(string), "a bug in ") {
 					t.Errorf("the log has %v; want one entry with the request's id and the cause", entries)
