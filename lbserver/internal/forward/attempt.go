@@ -99,7 +99,7 @@ func (a *Attempt) Reach() error {
 		a.Endpoint = nil
 		endpoint.Counters.ConnectErrors.Add(1)
 		err = ErrUnreachable
-		if IsTimeout(failure) {
+		if isTimeout(failure) {
 			err = ErrTimeout
 		}
 		a.tried = append(a.tried, index)
@@ -111,8 +111,8 @@ func (a *Attempt) Reach() error {
 	}
 }
 
-// IsTimeout reports whether a connection failed for lack of time, ours or the system's.
-func IsTimeout(err error) bool {
+// isTimeout reports whether a connection failed for lack of time, ours or the system's.
+func isTimeout(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return true
 	}
