@@ -38,7 +38,7 @@ func show(ctx context.Context, service lbapi.BackendService, diags *diag.Diagnos
 		HealthCheck:        types.ObjectUnknown(healthCheckTypes()),
 	}
 	shown.read(ctx, service, diags)
-	if !service.HealthCheck.Enabled() { // the API has forgotten its settings
+	if !service.HealthCheck.Enabled() { // the API does not show its settings
 		off := healthCheckModel{Enabled: types.BoolValue(false), Codes: types.SetNull(types.StringType)}
 		shown.HealthCheck = off.object(ctx, diags)
 	}

@@ -134,7 +134,7 @@ func healthCheckFrom(ctx context.Context, check lbapi.HealthCheck, diags *diag.D
 	return model
 }
 
-// readHealthCheck is what a state shows of a check. The API forgets the settings of a check that is off, so those of
+// readHealthCheck is what a state shows of a check. The API does not show the settings of a check that is off, so those of
 // the state are kept; after an import they are the defaults.
 func readHealthCheck(ctx context.Context, prior types.Object, check lbapi.HealthCheck, diags *diag.Diagnostics) types.Object {
 	before, _ := readHealthCheckModel(ctx, prior, diags)

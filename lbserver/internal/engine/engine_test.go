@@ -55,7 +55,7 @@ func newBed(t *testing.T, kind engine.Kind, loops bool, serve func(engine.Engine
 			t.Fatal(err)
 		}
 	}
-	// The kernel's choice of a port is not told, so it is asked for one first.
+	// A Port does not say which port the kernel chose, so the kernel is asked for a free one first.
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

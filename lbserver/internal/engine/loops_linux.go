@@ -154,9 +154,20 @@ func (a acceptedSocket) carryOnGoroutine(start Start) {
 	a.port.loops.engines.goroutines.takeOver(opened, start)
 }
 
+// loopConn is what connections to clients and to servers have in common.
+type loopConn struct{ loop.Connection }
+
+func (c *loopConn) Linger(scratch []byte) { linger(c, scratch) }
+
+// readAgain implements lingering.
+func (c *loopConn) readAgain(until time.Duration) {
+	c.AllowRead()
+	c.ReadWithin(until)
+}
+
 // client is a connection to a client on its loop.
 type client struct {
-	loop.Connection
+	loopConn
 	shard   *shard
 	handler Handler
 }
@@ -214,13 +225,6 @@ func (c *client) end() {
 	c.shard.AddLoad(-1)
 }
 
-func (c *client) Linger(scratch []byte) { linger(c, scratch) }
-
-func (c *client) readAgain(until time.Duration) {
-	c.AllowRead()
-	c.ReadWithin(until)
-}
-
 func (s *shard) Lock()   {}
 func (s *shard) Unlock() {}
 
@@ -274,7 +278,7 @@ func (s *shard) closeAll(idle []*server) {
 
 // server is a connection to a server on its loop.
 type server struct {
-	loop.Connection
+	loopConn
 	list   *idleList[*server]
 	reused bool
 }
@@ -306,11 +310,4 @@ func (s *server) Release() {
 func (s *server) Wake(bool) {
 	s.list.drop(s)
 	_ = s.Close() // of no use
-}
-
-func (s *server) Linger(scratch []byte) { linger(s, scratch) }
-
-func (s *server) readAgain(until time.Duration) {
-	s.AllowRead()
-	s.ReadWithin(until)
 }

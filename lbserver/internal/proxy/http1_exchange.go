@@ -183,7 +183,6 @@ func (x *exchange) reset() {
 		x.upload = upload{}
 	}
 	x.exchangeState = exchangeState{}
-	x.attempt.Begin(nil) // an exchange that waits for its next request keeps no configuration alive
 }
 
 // id names the request in error pages and logs, by 16 hexadecimal digits. It is made when it is first needed, which it is

@@ -28,7 +28,7 @@ import (
 //		bytes, or nothing; 200 and "ok" where it is left out
 //	server closes: yes
 //	server connection: new, or kept; what the bytes that it sees come on
-//	status: of each response in order, interim ones too; a "!" behind the last tells that it breaks off
+//	status: of each response in order, interim ones too; a "!" behind the last says that it breaks off
 //	client sees:
 //		exactly these bytes; any others that have the statuses where it is left out
 //

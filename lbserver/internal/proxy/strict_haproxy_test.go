@@ -120,7 +120,7 @@ func startHAProxy(t *testing.T, binary, server string) (address string) {
 
 // outcome is what a case came to.
 type outcome struct {
-	// refused tells that a message was answered by the proxy itself with an error, or not at all.
+	// refused says that a message was answered by the proxy itself with an error, or not at all.
 	refused  bool
 	requests []request // as the server read them
 	garbled  string    // why it could not read the last
@@ -208,7 +208,7 @@ func (r *reader) play(t *testing.T, address string, test *corpusCase) outcome {
 	return got
 }
 
-// says tells that the server of the case answers with a status.
+// says reports whether the server of the case answers with a status.
 func (c *corpusCase) says(status string) bool {
 	return slices.ContainsFunc(c.steps, func(s step) bool { return bytes.Contains(s.says, []byte("HTTP/1.1 "+status)) })
 }

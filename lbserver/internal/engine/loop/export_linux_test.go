@@ -7,5 +7,5 @@ func (c *Connection) SetSendBuffer(size int) error {
 	return unix.SetsockoptInt(int(c.descriptor), unix.SOL_SOCKET, unix.SO_SNDBUF, size)
 }
 
-// Sending tells that the kernel has not taken everything that Send was given.
+// Sending reports whether the kernel has not taken everything that Send took.
 func (c *Connection) Sending() bool { return c.outgoing.waits() }
