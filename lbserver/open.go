@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/control"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/desired"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/durable"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/inventory"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/metrics"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/node"
@@ -20,7 +20,7 @@ import (
 
 // open opens everything that New opens. The caller closes it after an error.
 func (s *Server) open() (err error) {
-	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
+	if err := durable.MakeDirectory(s.config.DataDir); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	if err := s.openStore(); err != nil {

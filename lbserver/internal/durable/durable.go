@@ -4,6 +4,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -23,6 +24,35 @@ func WriteFile(path string, content []byte) error {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	return SyncDirectory(filepath.Dir(path))
+}
+
+// MakeDirectory makes a directory of this user's only (mode 0700) and its parents, if they are missing, and makes their
+// names durable. That of a directory that is there may not be durable: the process that made it may have been killed.
+func MakeDirectory(path string) error {
+	names, there := []string{path}, path
+	for ; ; there = filepath.Dir(there) {
+		_, err := os.Stat(there)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		names = append(names, filepath.Dir(there))
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := SyncDirectory(filepath.Dir(name))
+		if name == there && errors.Is(err, fs.ErrPermission) {
+			continue // this user did not make it
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SyncDirectory makes the names in a directory durable.
