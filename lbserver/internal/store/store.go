@@ -43,7 +43,8 @@ type State struct {
 	Records  []Record
 }
 
-// Store keeps records and replies. Every method may be called from several goroutines.
+// Store keeps records and replies. Every method may be called from several goroutines. Load and Reply return what
+// survives a power cut, unless a Commit is under way: after a Commit that failed they tell whether it was made.
 type Store interface {
 	// Load reads the whole state.
 	Load(ctx context.Context) (State, error)

@@ -48,12 +48,12 @@ var (
 // buckets are all buckets of the file.
 func buckets() [][]byte { return [][]byte{bucketMeta, bucketRecords, bucketReplies, bucketExpiry} }
 
-// Store is a store.Store in a file. Its errors are those that store.Store names, the context's, *store.IOError and
-// *store.DamagedError.
+// Store is a store.Store in a file. Its errors are those that store.Store names, the context's, *store.IOError,
+// *store.DamagedError and *store.LockedError.
 type Store struct {
-	db   *bbolt.DB
 	path string
 	now  func() time.Time
+	file
 	// broken is the damage that a write met: bbolt may hold its locks for ever since then, and gets no other write.
 	broken atomic.Pointer[store.DamagedError]
 
@@ -66,18 +66,18 @@ type Store struct {
 // directory 0700), and the file is locked until Close. Open reads the whole file first. now is the clock by which
 // replies expire. The errors are *store.LockedError, *store.FormatError, *store.DamagedError and *store.IOError.
 func Open(path string, now func() time.Time) (*Store, error) {
-	directories, err := makeDirectory(filepath.Dir(path))
-	if err != nil {
+	if err := durable.MakeDirectory(filepath.Dir(path)); err != nil {
 		return nil, &store.IOError{Op: "make the directory", Path: path, Err: err}
 	}
-	db, err := openFile(path)
-	if err != nil {
+	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path, now: now, moved: make(chan struct{})}
-	if err := errors.Join(s.makePrivate(), s.initialise(), syncDirectories(directories)); err != nil {
+	s := &Store{path: path, now: now, moved: make(chan struct{})}
+	s.doubtful.Store(true)
+	if err := errors.Join(s.makePrivate(), s.initialise(), s.syncName()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	removeUnfinished(path)
 	return s, nil
 }
 
@@ -86,24 +86,38 @@ func (s *Store) makePrivate() error {
 	return s.wrap("restrict the rights to the file", os.Chmod(s.path, 0o600))
 }
 
-// initialise gives a new file its buckets and checks the format of an old one.
+// syncName makes the file's name as durable as its content: without it a power cut may take a new file away although
+// each of its writes was synced.
+func (s *Store) syncName() error {
+	return s.wrap("sync the directory", durable.SyncDirectory(filepath.Dir(s.path)))
+}
+
+// initialise gives a new file its buckets and checks the format of an old one. It needs no room on
+// the disk unless it has to write.
 func (s *Store) initialise() error {
-	return s.update("read the format", func(tx *bbolt.Tx) error {
+	current, found := strconv.Itoa(format), ""
+	err := s.view("read the format", func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			if first, _ := tx.Cursor().First(); first != nil {
 				return &store.FormatError{Path: s.path, Known: format}
 			}
-			return create(tx)
+			return nil
 		}
-		found := string(meta.Get(keyFormat))
+		found = string(meta.Get(keyFormat))
 		if version, err := strconv.Atoi(found); err != nil || version < 1 || version > format {
 			return &store.FormatError{Path: s.path, Found: found, Known: format}
 		}
-		if err := readAll(tx, s.path); err != nil {
-			return err
+		return readAll(tx, s.path)
+	})
+	if err != nil || found == current {
+		return err
+	}
+	return s.update("write the format", func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			return meta.Put(keyFormat, []byte(current))
 		}
-		return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
+		return create(tx)
 	})
 }
 
@@ -118,35 +132,6 @@ func create(tx *bbolt.Tx) error {
 		return err
 	}
 	return meta.Put(keyFormat, []byte(strconv.Itoa(format)))
-}
-
-// makeDirectory makes a directory and its parents. It returns the directories that change by that, or by a new file in
-// path.
-func makeDirectory(path string) ([]string, error) {
-	changed := []string{path}
-	for directory := path; ; {
-		_, err := os.Stat(directory)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		directory = filepath.Dir(directory)
-		changed = append(changed, directory)
-	}
-	return changed, os.MkdirAll(path, 0o700)
-}
-
-// syncDirectories makes the file's name as durable as its content: without it a power cut may take a new file away
-// although each of its writes was synced.
-func syncDirectories(paths []string) error {
-	for _, path := range paths {
-		if err := durable.SyncDirectory(path); err != nil {
-			return &store.IOError{Op: "sync the directory", Path: path, Err: err}
-		}
-	}
-	return nil
 }
 
 // Load reads the whole state.
@@ -237,7 +222,7 @@ func (s *Store) Close() error {
 	if s.broken.Load() != nil {
 		return nil //nolint:nilerr // bbolt would wait for ever; the lock ends with the process
 	}
-	return s.wrap("close", s.db.Close())
+	return s.wrap("close", s.close())
 }
 
 func revision(tx *bbolt.Tx) uint64 {
@@ -262,14 +247,25 @@ func putRecords(tx *bbolt.Tx, records []store.Record) error {
 }
 
 func (s *Store) view(op string, read func(*bbolt.Tx) error) error {
-	return s.wrap(op, guard(s.path, func() error { return s.db.View(read) }))
+	return s.wrap(op, s.use(func(db *bbolt.DB) error { return db.View(read) }))
 }
 
 func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
 	if broken := s.broken.Load(); broken != nil {
 		return broken
 	}
-	err := guard(s.path, func() error { return s.db.Update(change) })
+	err := s.use(func(db *bbolt.DB) error {
+		refused := false // by change: nothing was written
+		err := db.Update(func(tx *bbolt.Tx) error {
+			err := change(tx)
+			refused = err != nil
+			return err
+		})
+		if err != nil && !refused {
+			s.doubtful.Store(true)
+		}
+		return err
+	})
 	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
 		s.broken.Store(damaged)
 	}
@@ -278,9 +274,11 @@ func (s *Store) update(op string, change func(*bbolt.Tx) error) error {
 
 // wrap makes an IOError of an error that is none of those that callers match.
 func (s *Store) wrap(op string, err error) error {
+	_, ofDisk := errors.AsType[*store.IOError](err)
 	_, foreign := errors.AsType[*store.FormatError](err)
 	_, damaged := errors.AsType[*store.DamagedError](err)
-	if err == nil || foreign || damaged || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNoReply) {
+	_, locked := errors.AsType[*store.LockedError](err)
+	if err == nil || ofDisk || foreign || damaged || locked || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNoReply) {
 		return err
 	}
 	return &store.IOError{Op: op, Path: s.path, Err: err}

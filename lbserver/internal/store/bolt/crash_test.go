@@ -27,8 +27,8 @@ const childEnvironment = "BOLT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnvironment) {
-	case "write":
-		exitWith(writeUntilKilled(os.Args[1], os.Args[2]))
+	case "write", "write without sync":
+		exitWith(writeUntilKilled(os.Args[1], os.Args[2], os.Getenv(childEnvironment) != "write"))
 	case "fill":
 		exitWith(fillTheDisk(os.Args[1]))
 	default:
@@ -123,33 +123,48 @@ func writesUntilKilled(t *testing.T, path, life string, writes int) []string {
 // at a kill may be there too: one for each writer of each life.
 func expectAll(t *testing.T, path string, acknowledged map[string]bool, inFlight int) {
 	t.Helper()
-	s := mustOpen(t, path, time.Now)
+	for _, fault := range faults(t, path, acknowledged, inFlight) {
+		t.Error(fault)
+	}
+}
+
+// faults lists what expectAll finds wrong.
+func faults(t *testing.T, path string, acknowledged map[string]bool, inFlight int) (found []string) {
+	t.Helper()
+	wrong := func(format string, arguments ...any) { found = append(found, fmt.Sprintf(format, arguments...)) }
+	s, err := Open(path, time.Now)
+	if err != nil {
+		wrong("open: %v", err)
+		return found
+	}
 	defer mustClose(t, s)
 	state, err := s.Load(t.Context())
 	if err != nil {
-		t.Fatal(err)
+		wrong("load: %v", err)
+		return found
 	}
-	found := map[string]bool{}
+	there := map[string]bool{}
 	for _, record := range state.Records {
 		if want := crashRecord(record.ID); !bytes.Equal(record.Value, want.Value) {
-			t.Errorf("record %s was torn", record.ID)
+			wrong("record %s was torn", record.ID)
 		}
-		found[record.ID] = true
+		there[record.ID] = true
 	}
 	for id := range acknowledged {
-		if !found[id] {
-			t.Errorf("acknowledged write %s is lost", id)
+		if !there[id] {
+			wrong("acknowledged write %s is lost", id)
 		}
 		if reply, err := s.Reply(t.Context(), id); err != nil || string(reply.Body) != id {
-			t.Errorf("the reply of acknowledged write %s: %v, %v", id, reply, err)
+			wrong("the reply of acknowledged write %s: %v, %v", id, reply, err)
 		}
 	}
-	if more := len(found) - len(acknowledged); more > inFlight {
-		t.Errorf("%d writes more than were acknowledged, at most %d were in flight", more, inFlight)
+	if more := len(there) - len(acknowledged); more > inFlight {
+		wrong("%d writes more than were acknowledged, at most %d were in flight", more, inFlight)
 	}
-	if state.Revision != uint64(len(found)) {
-		t.Errorf("revision %d after %d writes of one record", state.Revision, len(found))
+	if state.Revision != uint64(len(there)) {
+		wrong("revision %d after %d writes of one record", state.Revision, len(there))
 	}
+	return found
 }
 
 const crashWriters = 4
@@ -165,11 +180,12 @@ func crashRecord(id string) store.Record {
 
 // writeUntilKilled commits from several goroutines, as one call of the API each, and prints the id of each write once
 // it is acknowledged.
-func writeUntilKilled(path, life string) error {
+func writeUntilKilled(path, life string, noSync bool) error {
 	s, err := Open(path, time.Now)
 	if err != nil {
 		return err
 	}
+	s.db.NoSync = noSync
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	state, err := s.Load(ctx)
@@ -183,20 +199,42 @@ func writeUntilKilled(path, life string) error {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%d-%d", life, writer, n)
-				reply := &store.Reply{Nonce: id, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
 				lock.Lock()
-				next, err := s.Commit(ctx, revision, []store.Record{crashRecord(id)}, reply)
-				revision = next
+				stored, err := writeOnce(ctx, s, &revision, id)
 				lock.Unlock()
 				if err != nil {
 					failed <- err
 					return
 				}
-				fmt.Println(id)
+				if stored {
+					fmt.Println(id)
+				}
 			}
 		}()
 	}
 	return <-failed
+}
+
+// writeOnce makes one call of the API. After an error of the store it finds out by the nonce whether the call was made,
+// as a client does.
+func writeOnce(ctx context.Context, s *Store, revision *uint64, id string) (stored bool, err error) {
+	reply := &store.Reply{Nonce: id, Body: []byte(id), Expires: time.Now().Add(time.Hour)}
+	next, failure := s.Commit(ctx, *revision, []store.Record{crashRecord(id)}, reply)
+	if failure == nil {
+		*revision = next
+		return true, nil
+	}
+	for range 100 {
+		state, err := s.Load(ctx)
+		if err == nil {
+			*revision = state.Revision
+			if _, err = s.Reply(ctx, id); err == nil || errors.Is(err, store.ErrNoReply) {
+				return err == nil, nil
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false, failure
 }
 
 func TestFullDiskIsAnErrorAndLosesNothing(t *testing.T) {

@@ -4,38 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"runtime/debug"
-	"syscall"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/store"
 )
-
-// openFile opens and locks the file.
-func openFile(path string) (db *bbolt.DB, err error) {
-	err = guard(path, func() error {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, NoStatistics: true})
-		return err
-	})
-	_, damaged := errors.AsType[*store.DamagedError](err)
-	_, ofPath := errors.AsType[*fs.PathError](err)
-	_, ofSystem := errors.AsType[syscall.Errno](err)
-	switch {
-	case err == nil:
-		return db, nil
-	case damaged:
-		return nil, err
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, &store.LockedError{Path: path}
-	case ofPath || ofSystem:
-		return nil, &store.IOError{Op: "open", Path: path, Err: err}
-	default:
-		return nil, &store.DamagedError{Path: path, Err: err}
-	}
-}
 
 // readAll finds damage in the file at the start, instead of in the middle of a change: bbolt checks the checksums of
 // its two meta pages, and finds any other broken page only when it reads that page. It takes milliseconds for 10,000
