@@ -19,7 +19,6 @@ import (
 	"net/netip"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver"
 )
@@ -47,7 +46,6 @@ func Start(tb testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
 	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
 	config.DataDir = tb.TempDir()
 	config.CheckSpeedup = CheckSpeedup
-	config.DrainTimeout = time.Second
 	config.VIP = freeAddress(tb)
 	for _, change := range changes {
 		change(&config)
@@ -56,11 +54,10 @@ func Start(tb testing.TB, changes ...func(*lbserver.Config)) *LoadBalancer {
 	if err != nil {
 		tb.Fatalf("start lbserver: %v", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Run(ctx) }()
+	go func() { stopped <- server.Run(context.Background()) }()
 	tb.Cleanup(func() {
-		stop()
+		_ = server.Close() // Run returns its error; nobody waits for an answer any more
 		if err := <-stopped; err != nil {
 			tb.Errorf("stop lbserver: %v", err)
 		}
