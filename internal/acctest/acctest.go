@@ -4,34 +4,32 @@
 package acctest
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/hashicorp/go-version"
-	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"go.uber.org/goleak"
-
-	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
-// terraformPath is the variable that tells plugin-testing which Terraform to run. Without it, plugin-testing would
-// download one.
+// terraformPath is the variable that says which Terraform to run.
 const terraformPath = "TF_ACC_TERRAFORM_PATH"
 
 // Main runs the tests of a package with the Terraform that TF_ACC_TERRAFORM_PATH names, otherwise with the terraform or
 // tofu in PATH. Without either, the tests fail; none is skipped. They also fail if they leave goroutines behind.
 func Main(m *testing.M) int {
-	if err := setUp(); err != nil {
+	built, err := setUp()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "acceptance tests:", err)
 		return 1
 	}
 	code := m.Run()
+	if err := os.RemoveAll(built); err != nil {
+		fmt.Fprintln(os.Stderr, "acceptance tests:", err)
+		return 1
+	}
 	// In-process plugin servers leave these goroutines behind until the garbage collector closes the pipes that they
 	// read.
 	if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan")); err != nil && code == 0 {
@@ -41,17 +39,18 @@ func Main(m *testing.M) int {
 	return code
 }
 
-func setUp() error {
+// setUp sets the environment of the tests and returns the directory for the programs that they build.
+func setUp() (built string, err error) {
 	if os.Getenv(terraformPath) == "" {
 		found, err := exec.LookPath("terraform")
 		if err != nil {
 			found, err = exec.LookPath("tofu")
 		}
 		if err != nil {
-			return fmt.Errorf("they need terraform or tofu in PATH, or in %s: %w", terraformPath, err)
+			return "", fmt.Errorf("they need terraform or tofu in PATH, or in %s: %w", terraformPath, err)
 		}
 		if err := os.Setenv(terraformPath, found); err != nil {
-			return fmt.Errorf("set %s: %w", terraformPath, err)
+			return "", fmt.Errorf("set %s: %w", terraformPath, err)
 		}
 	}
 	// The developer's own settings must not affect the tests, and Terraform must not access the network.
@@ -60,87 +59,69 @@ func setUp() error {
 		"ALB_MAX_RETRIES", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE",
 	} {
 		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("unset %s: %w", name, err)
+			return "", fmt.Errorf("unset %s: %w", name, err)
 		}
 	}
-	if err := os.Setenv("CHECKPOINT_DISABLE", "1"); err != nil {
-		return fmt.Errorf("set CHECKPOINT_DISABLE: %w", err)
+	built, err = os.MkdirTemp("", "alb-acceptance-")
+	if err != nil {
+		return "", err
 	}
-	return nil
+	for name, value := range map[string]string{
+		"CHECKPOINT_DISABLE": "1",
+		builtPath:            built,
+		// A provider that Terraform does not start itself is not told which protocols there are.
+		"PLUGIN_PROTOCOL_VERSIONS": "6",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return "", fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return built, nil
 }
+
+// Never is the version that no version is as high as.
+const Never = "(of no version)"
+
+// productVersion is the first line of what Terraform and OpenTofu say about themselves.
+var productVersion = regexp.MustCompile(`^(Terraform|OpenTofu) v(\S+)`)
 
 // Terraform returns the path of the Terraform that the tests run.
 func Terraform() string { return os.Getenv(terraformPath) }
 
-// Run runs the steps of one test with the provider of this module.
-func Run(t *testing.T, steps ...resource.TestStep) {
+// product returns the version of the Terraform at hand, and whether it is OpenTofu.
+func product(t *testing.T) (running *version.Version, isOpenTofu bool) {
 	t.Helper()
-	runCase(t, resource.TestCase{Steps: steps})
-}
-
-// RunToFailure runs the steps of one test and returns what Terraform printed in each step that failed, except in steps
-// that expect an error themselves.
-func RunToFailure(t *testing.T, steps ...resource.TestStep) []string {
-	t.Helper()
-	var failures []string
-	runCase(t, resource.TestCase{Steps: steps, ErrorCheck: func(err error) error {
-		failures = append(failures, err.Error())
-		return nil
-	}})
-	return failures
-}
-
-// RunFrom is Run for steps that need a minimum version of Terraform; with an earlier one it skips the test.
-func RunFrom(t *testing.T, least *version.Version, steps ...resource.TestStep) {
-	t.Helper()
-	runCase(t, resource.TestCase{Steps: steps, TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(least)}})
-}
-
-// SkipBelow skips a test that runs Terraform as a process and needs a minimum version.
-func SkipBelow(t *testing.T, least *version.Version) {
-	t.Helper()
-	output, err := exec.CommandContext(t.Context(), Terraform(), "version", "-json").Output()
+	output, err := exec.CommandContext(t.Context(), Terraform(), "version").Output()
 	if err != nil {
 		t.Fatalf("%s version: %v", Terraform(), err)
 	}
-	var it struct {
-		Version string `json:"terraform_version"`
+	found := productVersion.FindSubmatch(output)
+	if found == nil {
+		t.Fatalf("%s version says %q", Terraform(), output)
 	}
-	if err := json.Unmarshal(output, &it); err != nil {
-		t.Fatalf("%s version: %v in %q", Terraform(), err, output)
-	}
-	running, err := version.NewVersion(it.Version)
+	running, err = version.NewVersion(string(found[2]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if running.LessThan(least) {
-		t.Skipf("Terraform is %s, and this needs %s", running, least)
-	}
+	return running, string(found[1]) == "OpenTofu"
 }
 
-func runCase(t *testing.T, test resource.TestCase) {
+// IsOpenTofu reports whether the Terraform at hand is OpenTofu.
+func IsOpenTofu(t *testing.T) bool {
 	t.Helper()
-	test.IsUnitTest = true // don't skip without TF_ACC: Main has found Terraform
-	test.ProtoV6ProviderFactories = map[string]func() (tfprotov6.ProviderServer, error){
-		"alb": func() (tfprotov6.ProviderServer, error) { return provider.NewServer("test")(), nil },
-	}
-	resource.Test(t, test)
+	_, is := product(t)
+	return is
 }
 
-// BuildProvider builds the provider as users get it and returns the environment with which Terraform runs it, whatever
-// version a configuration asks for.
-func BuildProvider(t *testing.T) []string {
+// Needs skips a test unless the Terraform at hand has a version, or the OpenTofu; Never stands for none.
+func Needs(t *testing.T, terraform, openTofu string) {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-alb"),
-		"github.com/alb-project/terraform-provider-alb")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the provider: %v\n%s", err, output)
+	running, isOpenTofu := product(t)
+	least := terraform
+	if isOpenTofu {
+		least = openTofu
 	}
-	settings := filepath.Join(dir, "terraform.rc")
-	content := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", provider.Address, dir)
-	if err := os.WriteFile(settings, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+	if least == Never || running.LessThan(version.Must(version.NewVersion(least))) {
+		t.Skipf("NOT RUN: it needs Terraform %s or OpenTofu %s, and %s is of version %s", terraform, openTofu, Terraform(), running)
 	}
-	return append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -36,11 +35,7 @@ type Process struct {
 // StartProcess builds lbserver and runs it until the test ends.
 func StartProcess(t *testing.T) *Process {
 	t.Helper()
-	p := &Process{directory: t.TempDir(), binary: filepath.Join(t.TempDir(), "lbserver")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", p.binary, "github.com/alb-project/terraform-provider-alb/lbserver/cmd/lbserver")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build lbserver: %v\n%s", err, output)
-	}
+	p := &Process{directory: t.TempDir(), binary: Built(t, "lbserver/cmd/lbserver")}
 	p.Proxy = StartFaultProxy(t, "http://127.0.0.1:1") // nothing listens there yet
 	api, err := client.New(client.Config{
 		Endpoint: p.Proxy.Endpoint, Region: "local", AccessKey: processAccessKey, SecretKey: processSecretKey, RequestTimeout: patience,

@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -49,26 +47,26 @@ func TestApplyWaitsUntilServersAreHealthy(t *testing.T) {
 	}
 	waiting := chain(lb, lb.FreePort(), "a = "+element(""), checkedByHTTP+"wait_for_healthy = 1", "")
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			PreConfig: func() { go cure() },
 			Config:    waiting,
-			Check: func(state *terraform.State) error {
+			Check: func(state *acctest.State) error {
 				if err := <-cured; err != nil {
 					return err
 				}
-				return lb.Healthy(state.RootModule().Resources["alb_backend_service.web"].Primary.ID, 1)()
+				return lb.Healthy(state.ID("alb_backend_service.web"), 1)()
 			},
 		},
-		resource.TestStep{ // an update waits as well
+		acctest.Step{ // an update waits as well
 			PreConfig: func() { server.SetHealth(http.StatusServiceUnavailable); go cure() },
 			Config: chain(lb, lb.FreePort(), "a = "+element(""),
 				"scheduler = \"source_ip\"\n  "+checkedByHTTP+"wait_for_healthy = 1", ""),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			Check: func(state *terraform.State) error {
+			Plan: updates("alb_backend_service.web"),
+			Check: func(state *acctest.State) error {
 				if err := <-cured; err != nil {
 					return err
 				}
-				return lb.Healthy(state.RootModule().Resources["alb_backend_service.web"].Primary.ID, 1)()
+				return lb.Healthy(state.ID("alb_backend_service.web"), 1)()
 			},
 		},
 	)
@@ -85,16 +83,16 @@ func TestServersThatDoNotBecomeHealthyFailTheApplyWithTheirReasons(t *testing.T)
 		return chain(lb, port, "a = "+good("")+"\n    b = "+bad(""), checkedByHTTP+lines, "")
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config:      configuration("wait_for_healthy = 2\n  timeouts = { create = \"2s\" }"),
 			ExpectError: regexp.MustCompile(`(?s)1\s+of\s+its\s+2\s+servers\s+were\s+healthy.*  - ` + sick.Address() + ` is unhealthy: HTTP_CODE_MISMATCH.*the\s+next\s+apply\s+replaces\s+it`),
 		},
-		resource.TestStep{ // made, and in the state: it is replaced, not made twice
+		acctest.Step{ // made, and in the state: it is replaced, not made twice
 			Config: configuration("wait_for_healthy = 1"),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionDestroyBeforeCreate),
-			}},
-			Check: func(*terraform.State) error {
+			},
+			Check: func(*acctest.State) error {
 				services, err := lb.BackendServices(t.Context())
 				if err != nil || len(services) != 1 {
 					return fmt.Errorf("backend services are %+v, %w", services, err)
@@ -116,8 +114,8 @@ func TestAnUpdateThatWaitedInVainWaitsAgain(t *testing.T) {
 	}
 	const waiting = "wait_for_healthy = 1\n  description = \"changed\"\n  timeouts = { update = \"2s\" }"
 	acctest.Run(t,
-		resource.TestStep{Config: configuration("wait_for_healthy = 1")},
-		resource.TestStep{
+		acctest.Step{Config: configuration("wait_for_healthy = 1")},
+		acctest.Step{
 			PreConfig: func() {
 				server.SetHealth(http.StatusServiceUnavailable)
 				acctest.Eventually(t, unhealthyOnly(t, lb))
@@ -125,17 +123,17 @@ func TestAnUpdateThatWaitedInVainWaitsAgain(t *testing.T) {
 			Config:      configuration(waiting),
 			ExpectError: inWords(`is as the plan wants it, but 0 of its 1 servers were healthy`),
 		},
-		resource.TestStep{
-			Config:           configuration(waiting),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			ExpectError:      inWords(`is as the plan wants it, but 0 of its 1 servers were healthy`),
+		acctest.Step{
+			Config:      configuration(waiting),
+			Plan:        updates("alb_backend_service.web"),
+			ExpectError: inWords(`is as the plan wants it, but 0 of its 1 servers were healthy`),
 		},
-		resource.TestStep{
-			PreConfig:        func() { server.SetHealth(http.StatusOK) },
-			Config:           configuration(strings.Replace(waiting, "2s", "1m", 1)),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
+		acctest.Step{
+			PreConfig: func() { server.SetHealth(http.StatusOK) },
+			Config:    configuration(strings.Replace(waiting, "2s", "1m", 1)),
+			Plan:      updates("alb_backend_service.web"),
 		},
-		resource.TestStep{Config: configuration(strings.Replace(waiting, "2s", "1m", 1)), PlanOnly: true},
+		acctest.Step{Config: configuration(strings.Replace(waiting, "2s", "1m", 1)), PlanOnly: true},
 	)
 }
 

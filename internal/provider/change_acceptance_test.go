@@ -9,9 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/lbserver"
@@ -43,12 +41,12 @@ func edited(kind string, edits []edit, after bool, always func(number int) strin
 	return text.String()
 }
 
-func editChecks(kind string, edits []edit) resource.ConfigPlanChecks {
+func editChecks(kind string, edits []edit) []plancheck.PlanCheck {
 	var checks []plancheck.PlanCheck
 	for i, one := range edits {
 		checks = append(checks, plancheck.ExpectResourceAction(fmt.Sprintf("alb_%s.e%d", kind, i), one.want))
 	}
-	return resource.ConfigPlanChecks{PreApply: checks}
+	return checks
 }
 
 func spacious(config *lbserver.Config) {
@@ -92,10 +90,10 @@ func TestBackendServicesChangeInPlaceUnlessTheyCannot(t *testing.T) {
 	}
 	group := "resource \"alb_server_group\" \"one\" {\n  name = \"one\"\n}\n"
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(group + edited("backend_service", edits, false, always))},
-		resource.TestStep{
-			Config:           lb.Configuration(group + edited("backend_service", edits, true, always)),
-			ConfigPlanChecks: editChecks("backend_service", edits),
+		acctest.Step{Config: lb.Configuration(group + edited("backend_service", edits, false, always))},
+		acctest.Step{
+			Config: lb.Configuration(group + edited("backend_service", edits, true, always)),
+			Plan:   editChecks("backend_service", edits),
 		},
 	)
 }
@@ -133,10 +131,10 @@ func TestListenersChangeInPlaceUnlessTheyCannot(t *testing.T) {
 		services += fmt.Sprintf("resource \"alb_backend_service\" %q {\n  name = %q\n  protocol = \"http\"\n  port = 80\n}\n", name, name)
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(services + edited("listener", edits, false, always(false)))},
-		resource.TestStep{
-			Config:           lb.Configuration(services + edited("listener", edits, true, always(true))),
-			ConfigPlanChecks: editChecks("listener", edits),
+		acctest.Step{Config: lb.Configuration(services + edited("listener", edits, false, always(false)))},
+		acctest.Step{
+			Config: lb.Configuration(services + edited("listener", edits, true, always(true))),
+			Plan:   editChecks("listener", edits),
 		},
 	)
 }
@@ -167,10 +165,10 @@ func TestServerGroupsChangeInPlaceUnlessTheyCannot(t *testing.T) {
 	}
 	always := func(int) string { return "" }
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(edited("server_group", edits, false, always))},
-		resource.TestStep{
-			Config:           lb.Configuration(edited("server_group", edits, true, always)),
-			ConfigPlanChecks: editChecks("server_group", edits),
+		acctest.Step{Config: lb.Configuration(edited("server_group", edits, false, always))},
+		acctest.Step{
+			Config: lb.Configuration(edited("server_group", edits, true, always)),
+			Plan:   editChecks("server_group", edits),
 		},
 	)
 }
@@ -182,9 +180,9 @@ func TestServersKeepTheirIdentityThroughEveryChangeButTheirAddress(t *testing.T)
 		return lb.Configuration("resource \"alb_server_group\" \"web\" {\n  name = \"web\"\n  servers = {\n" + servers + "\n  }\n}\n")
 	}
 	is := map[string]string{} // id by address and port
-	look := func(want []string, same ...string) resource.TestCheckFunc {
-		return func(state *terraform.State) error {
-			found, err := lb.ServerGroup(t.Context(), state.RootModule().Resources["alb_server_group.web"].Primary.ID)
+	look := func(want []string, same ...string) acctest.Check {
+		return func(state *acctest.State) error {
+			found, err := lb.ServerGroup(t.Context(), state.ID("alb_server_group.web"))
 			if err != nil {
 				return err
 			}
@@ -208,16 +206,16 @@ func TestServersKeepTheirIdentityThroughEveryChangeButTheirAddress(t *testing.T)
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: group("a = { address = \"10.0.0.1\", port = 80 }\nb = { address = \"10.0.0.1\", port = 81 }\nc = { address = \"10.0.0.2\" }"),
 			Check:  look([]string{"10.0.0.1:80 10", "10.0.0.1:81 10", "10.0.0.2:0 10"}),
 		},
-		resource.TestStep{ // ports swapped with a weight, a key renamed, a port given
+		acctest.Step{ // ports swapped with a weight, a key renamed, a port given
 			Config: group("a = { address = \"10.0.0.1\", port = 81, weight = 1 }\nb = { address = \"10.0.0.1\", port = 80 }\nd = { address = \"10.0.0.2\", port = 8080 }"),
 			Check: look([]string{"10.0.0.1:80 10", "10.0.0.1:81 1", "10.0.0.2:8080 10"},
 				"10.0.0.1:80 → 10.0.0.1:80", "10.0.0.1:81 → 10.0.0.1:81", "10.0.0.2:0 → 10.0.0.2:8080"),
 		},
-		resource.TestStep{ // ports moved along, and one address exchanged
+		acctest.Step{ // ports moved along, and one address exchanged
 			Config: group("a = { address = \"10.0.0.1\", port = 82, weight = 1 }\nb = { address = \"10.0.0.1\", port = 81 }\nd = { address = \"10.0.0.3\", port = 8080 }"),
 			Check: look([]string{"10.0.0.1:81 10", "10.0.0.1:82 1", "10.0.0.3:8080 10"},
 				"10.0.0.1:81 → 10.0.0.1:81", "10.0.0.1:80 → 10.0.0.1:82"),
@@ -236,11 +234,11 @@ func TestAllServersOfAFullGroupCanBeExchanged(t *testing.T) {
 		return lb.Configuration("resource \"alb_server_group\" \"web\" {\n  name = \"web\"\n  servers = {\n" + servers.String() + "}\n}\n")
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: group(1, 4)},
-		resource.TestStep{Config: group(2, 4), ConfigPlanChecks: updates("alb_server_group.web")},
-		resource.TestStep{Config: group(3, 3), ConfigPlanChecks: updates("alb_server_group.web")},
-		resource.TestStep{Config: group(4, 5), ExpectError: inWords("4 of 4 servers|of 4 servers")},
-		resource.TestStep{Config: group(4, 4)},
+		acctest.Step{Config: group(1, 4)},
+		acctest.Step{Config: group(2, 4), Plan: updates("alb_server_group.web")},
+		acctest.Step{Config: group(3, 3), Plan: updates("alb_server_group.web")},
+		acctest.Step{Config: group(4, 5), ExpectError: inWords("4 of 4 servers|of 4 servers")},
+		acctest.Step{Config: group(4, 4)},
 	)
 }
 
@@ -261,13 +259,13 @@ func TestAReplacedBackendServiceLetsItsListenerMoveFirst(t *testing.T) {
 		return nil
 	})
 	acctest.Run(t,
-		resource.TestStep{Config: step(80), Check: serves},
-		resource.TestStep{
+		acctest.Step{Config: step(80), Check: serves},
+		acctest.Step{
 			Config: step(81),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionCreateBeforeDestroy),
 				plancheck.ExpectResourceAction("alb_listener.web", plancheck.ResourceActionUpdate),
-			}},
+			},
 			Check: serves,
 		},
 	)

@@ -5,10 +5,6 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
@@ -20,15 +16,16 @@ func TestTheCookieHasTheNameThatTheFunctionGives(t *testing.T) {
 		return chain(lb, port, threeServers(t), "session_persistence = {}", "") +
 			"output \"cookie\" {\n  value = provider::alb::cookie_name(" + id + ")\n}\n"
 	}
-	acctest.RunFrom(t, tfversion.Version1_8_0,
-		resource.TestStep{Config: named("alb_backend_service.web.id"), Check: func(state *terraform.State) error {
+	acctest.Needs(t, "1.8.0", "1.7.0") // which have functions of providers
+	acctest.Run(t,
+		acctest.Step{Config: named("alb_backend_service.web.id"), Check: func(state *acctest.State) error {
 			cookies := acctest.Visitor(t)(lb.URL(port)).Cookies
-			if want := state.RootModule().Outputs["cookie"].Value; len(cookies) != 1 || cookies[0].Name != want {
+			if want := state.Output("cookie"); len(cookies) != 1 || cookies[0].Name != want {
 				return fmt.Errorf("the cookies are %v, and the function says %q", cookies, want)
 			}
 			return nil
 		}},
-		resource.TestStep{
+		acctest.Step{
 			Config: named("alb_listener.web.id"), ExpectError: regexp.MustCompile(`Invalid value for "backend_service_id" parameter: must be the id[^.]*\.\s`),
 		},
 	)

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -49,9 +47,9 @@ data "alb_server_group" "web" {
     b = { address = "10.0.0.2" }`, backendService, "idle_timeout = 7\n  description = \"the door\"") + lookups
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: chained("session_persistence = { timeout = 60 }\n  forwarded_headers = [\"proto\"]\n  health_check = { protocol = \"http\", path = \"/up\" }"),
-			ConfigStateChecks: []statecheck.StateCheck{
+			State: []statecheck.StateCheck{
 				found("alb_load_balancer.first", "deletion_protection", knownvalue.Bool(false)),
 				found("alb_load_balancer.first", "address", knownvalue.StringRegexp(regexp.MustCompile(`^127\.`))),
 				found("alb_listener.web", "name", knownvalue.StringExact("web")),
@@ -74,9 +72,9 @@ data "alb_server_group" "web" {
 				})),
 			},
 		},
-		resource.TestStep{ // what is off is shown as off
+		acctest.Step{ // what is off is shown as off
 			Config: chained("health_check = { enabled = false }"),
-			ConfigStateChecks: []statecheck.StateCheck{
+			State: []statecheck.StateCheck{
 				found("alb_backend_service.web", "session_persistence", knownvalue.ObjectExact(map[string]knownvalue.Check{
 					"enabled": knownvalue.Bool(false), "timeout": knownvalue.Int64Exact(0),
 				})),
@@ -125,30 +123,30 @@ func TestADataSourceFindsExactlyOneOrSaysWhichThereAre(t *testing.T) {
 	}
 	on := func(id string) string { return fmt.Sprintf("load_balancer_id = %q", id) }
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: group(`name = "twin"`),
 			ExpectError: inWords(fmt.Sprintf(`In region "local" there are 2 server groups named "twin": %s on load balancer %s, %s on load balancer %s. `+
 				`Set "id" to one of them.`, twins[0], first, twins[1], second) + "|" +
 				fmt.Sprintf(`named "twin": %s on load balancer %s, %s on load balancer %s.`, twins[1], second, twins[0], first)),
 		},
-		resource.TestStep{Config: group("name = \"twin\"\n  " + on(second)), ConfigStateChecks: is(twins[1])},
-		resource.TestStep{Config: group(`name = "twin"`, on(first)), ConfigStateChecks: is(twins[0])}, // by the provider's default
-		resource.TestStep{Config: group(fmt.Sprintf("id = %q", twins[1]), on(first)), ConfigStateChecks: is(twins[1])},
-		resource.TestStep{
+		acctest.Step{Config: group("name = \"twin\"\n  " + on(second)), State: is(twins[1])},
+		acctest.Step{Config: group(`name = "twin"`, on(first)), State: is(twins[0])}, // by the provider's default
+		acctest.Step{Config: group(fmt.Sprintf("id = %q", twins[1]), on(first)), State: is(twins[1])},
+		acctest.Step{
 			Config:      group(`name = "twi"`),
 			ExpectError: inWords(`In region "local" there is no server group named "twi".`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      group(`id = "tg-aaaaaaaaaa"`),
 			ExpectError: inWords(`there is no server group "tg-aaaaaaaaaa"`),
 		},
-		resource.TestStep{Config: group(""), ExpectError: inWords(`Exactly one of "id" and "name" must be set to find a server group.`)},
-		resource.TestStep{Config: group("id = \"tg-a2b3c4d5e6\"\n  name = \"a\""), ExpectError: inWords(`Exactly one of "id" and "name" must be set`)},
-		resource.TestStep{
+		acctest.Step{Config: group(""), ExpectError: inWords(`Exactly one of "id" and "name" must be set to find a server group.`)},
+		acctest.Step{Config: group("id = \"tg-a2b3c4d5e6\"\n  name = \"a\""), ExpectError: inWords(`Exactly one of "id" and "name" must be set`)},
+		acctest.Step{
 			Config:      group("id = \"tg-a2b3c4d5e6\"\n  " + on(first)),
 			ExpectError: inWords(`Attribute "load_balancer_id" cannot be set when "id" is`),
 		},
-		resource.TestStep{Config: lb.Configuration("")}, // one that can be destroyed
+		acctest.Step{Config: lb.Configuration("")}, // one that can be destroyed
 	)
 }
 
@@ -173,10 +171,10 @@ func TestEveryKindIsFoundByNameExactlyOnceOrNot(t *testing.T) {
 			found(kind+"s.it", list, it), found(kind+"s.like", list, it))
 	}
 	failures := acctest.RunToFailure(t,
-		resource.TestStep{Config: lookups("single"), ConfigStateChecks: single},
-		resource.TestStep{Config: lookups("twin")},
+		acctest.Step{Config: lookups("single"), State: single},
+		acctest.Step{Config: lookups("twin")},
 	)
-	failures = append(failures, acctest.RunToFailure(t, resource.TestStep{Config: lookups("nobody")})...)
+	failures = append(failures, acctest.RunToFailure(t, acctest.Step{Config: lookups("nobody")})...)
 	if len(failures) != 2 {
 		t.Fatalf("%d failures, want one for the twins and one for nobody:\n%s", len(failures), strings.Join(failures, "\n"))
 	}
@@ -241,17 +239,17 @@ func TestListsFollowTheirFilters(t *testing.T) {
 	}
 	empty := "data \"alb_load_balancers\" \"all\" {}\ndata \"alb_listeners\" \"all\" {}\ndata \"alb_backend_services\" \"all\" {}\n"
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: lists("") + empty,
-			ConfigStateChecks: append(number(4),
+			State: append(number(4),
 				found("alb_load_balancers.all", "load_balancers", knownvalue.ListSizeExact(2)),
 				found("alb_listeners.all", "listeners", knownvalue.ListSizeExact(0)),
 				found("alb_backend_services.all", "backend_services", knownvalue.ListSizeExact(0))),
 		},
-		resource.TestStep{Config: lists(`name = "web"`), ConfigStateChecks: number(1)},
-		resource.TestStep{Config: lists(`name_contains = "web"`), ConfigStateChecks: number(3)},
-		resource.TestStep{Config: lists(fmt.Sprintf("name_contains = \"web\"\n  load_balancer_id = %q", first)), ConfigStateChecks: number(2)},
-		resource.TestStep{Config: lists("name = \"web\"\n  name_contains = \"blue\""), ConfigStateChecks: number(0)},
+		acctest.Step{Config: lists(`name = "web"`), State: number(1)},
+		acctest.Step{Config: lists(`name_contains = "web"`), State: number(3)},
+		acctest.Step{Config: lists(fmt.Sprintf("name_contains = \"web\"\n  load_balancer_id = %q", first)), State: number(2)},
+		acctest.Step{Config: lists("name = \"web\"\n  name_contains = \"blue\""), State: number(0)},
 	)
 }
 
@@ -266,9 +264,9 @@ func TestServerHealthTellsCheckBlocksWhichServerFailsAndWhy(t *testing.T) {
 	configuration := chain(lb, lb.FreePort(), "a = "+element("")+"\n    b = "+deadElement(""), "", "")
 	health := configuration + "data \"alb_server_health\" \"web\" {\n  backend_service_id = alb_backend_service.web.id\n}\n"
 	acctest.Run(t,
-		resource.TestStep{Config: configuration, Check: func(state *terraform.State) error {
+		acctest.Step{Config: configuration, Check: func(state *acctest.State) error {
 			acctest.Eventually(t, func() error {
-				servers, err := lb.ServerHealth(t.Context(), state.RootModule().Resources["alb_backend_service.web"].Primary.ID)
+				servers, err := lb.ServerHealth(t.Context(), state.ID("alb_backend_service.web"))
 				for _, server := range servers {
 					if server.Status == lbapi.HealthUnknown {
 						return fmt.Errorf("no verdict on %+v yet", server)
@@ -278,9 +276,9 @@ func TestServerHealthTellsCheckBlocksWhichServerFailsAndWhy(t *testing.T) {
 			})
 			return nil
 		}},
-		resource.TestStep{
+		acctest.Step{
 			Config: health,
-			ConfigStateChecks: []statecheck.StateCheck{
+			State: []statecheck.StateCheck{
 				found("alb_server_health.web", "healthy_servers", knownvalue.Int64Exact(1)),
 				found("alb_server_health.web", "servers", knownvalue.ListPartial(map[int]knownvalue.Check{
 					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{
@@ -293,7 +291,7 @@ func TestServerHealthTellsCheckBlocksWhichServerFailsAndWhy(t *testing.T) {
 				})),
 			},
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      lb.Configuration("data \"alb_server_health\" \"web\" {\n  backend_service_id = \"backend-aaaaaaaaaa\"\n}\n"),
 			ExpectError: inWords(`there is no backend service "backend-aaaaaaaaaa"`),
 		},

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -17,11 +15,10 @@ import (
 // ids remembers the ids of a chain while its steps run.
 type ids struct{ group, backendService, listener string }
 
-func (i *ids) remember(state *terraform.State) error {
-	resources := state.RootModule().Resources
-	i.group = resources["alb_server_group.web"].Primary.ID
-	i.backendService = resources["alb_backend_service.web"].Primary.ID
-	i.listener = resources["alb_listener.web"].Primary.ID
+func (i *ids) remember(state *acctest.State) error {
+	i.group = state.ID("alb_server_group.web")
+	i.backendService = state.ID("alb_backend_service.web")
+	i.listener = state.ID("alb_listener.web")
 	return nil
 }
 
@@ -41,8 +38,8 @@ func TestEditsByOthersAreNoticedAndUndone(t *testing.T) {
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: configuration, Check: chain.remember},
-		resource.TestStep{
+		acctest.Step{Config: configuration, Check: chain.remember},
+		acctest.Step{
 			PreConfig: func() {
 				must(lb.PatchBackendService(ctx, chain.backendService, lbapi.PatchBackendService{
 					SessionPersistence: new(false), Scheduler: new(lbapi.SourceIP), CloseHealthCheck: new(true), ForwardedProto: new(false),
@@ -61,14 +58,14 @@ func TestEditsByOthersAreNoticedAndUndone(t *testing.T) {
 				}))
 			},
 			Config: configuration,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_listener.web", plancheck.ResourceActionUpdate),
 				// The plan shows what others did under the names that a reader expects.
 				plancheck.ExpectKnownValue("alb_server_group.web", tfjsonpath.New("servers"), knownvalue.MapSizeExact(3)),
-			}},
-			Check: func(*terraform.State) error {
+			},
+			Check: func(*acctest.State) error {
 				group, err := lb.ServerGroup(ctx, chain.group)
 				must(err)
 				got := map[string]string{}
@@ -98,8 +95,8 @@ func TestWhatOthersDeletedIsMadeAgain(t *testing.T) {
 		return plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: configuration, Check: chain.remember},
-		resource.TestStep{
+		acctest.Step{Config: configuration, Check: chain.remember},
+		acctest.Step{
 			PreConfig: func() {
 				if err := lb.DeleteListener(t.Context(), chain.listener); err != nil {
 					t.Fatal(err)
@@ -112,9 +109,9 @@ func TestWhatOthersDeletedIsMadeAgain(t *testing.T) {
 				}
 			},
 			Config: configuration,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				created("alb_listener.web"), created("alb_backend_service.web"), created("alb_server_group.web"),
-			}},
+			},
 		},
 	)
 }
@@ -226,17 +223,17 @@ resource "alb_listener" "web" {
 		t.Fatal(err)
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: configuration("10.0.0.1:80"),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				untouched("alb_server_group.web"), untouched("alb_backend_service.web"), untouched("alb_backend_service.off"),
 				untouched("alb_listener.web"),
-			}},
+			},
 		},
-		resource.TestStep{ // a name of the user's own for an imported server touches no server
-			Config:           configuration("large"),
-			ConfigPlanChecks: updates("alb_server_group.web"),
-			Check: func(*terraform.State) error {
+		acctest.Step{ // a name of the user's own for an imported server touches no server
+			Config: configuration("large"),
+			Plan:   updates("alb_server_group.web"),
+			Check: func(*acctest.State) error {
 				after, err := lb.ServerGroup(ctx, group)
 				if err != nil {
 					return err
@@ -247,7 +244,7 @@ resource "alb_listener" "web" {
 				return nil
 			},
 		},
-		resource.TestStep{ResourceName: "alb_listener.web", ImportState: true, ImportStateVerify: true},
-		resource.TestStep{ResourceName: "alb_backend_service.web", ImportState: true, ImportStateVerify: true},
+		acctest.Step{Import: &acctest.Import{Address: "alb_listener.web"}},
+		acctest.Step{Import: &acctest.Import{Address: "alb_backend_service.web"}},
 	)
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -73,7 +72,7 @@ func TestAnAPIThatCannotBeUsedIsOneClearError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			failures := acctest.RunToFailure(t, resource.TestStep{Config: test.provider + fiveGroups})
+			failures := acctest.RunToFailure(t, acctest.Step{Config: test.provider + fiveGroups})
 			wantOneError(t, failures, append(test.want, "The control API cannot be used")...)
 		})
 	}
@@ -85,7 +84,7 @@ func TestAClockThatIsOffIsNamedWithHowMuch(t *testing.T) {
 		lb := acctest.Start(t, func(config *lbserver.Config) {
 			config.Now = func() time.Time { return time.Now().Add(off) }
 		})
-		failures := acctest.RunToFailure(t, resource.TestStep{Config: lb.Configuration(fiveGroups)})
+		failures := acctest.RunToFailure(t, acctest.Step{Config: lb.Configuration(fiveGroups)})
 		var exact []string // to the second in which the call was made
 		for _, found := range []string{"19m59s", "20m0s", "20m1s"} {
 			exact = append(exact, "which is "+found+" "+side+" the server's")
@@ -100,15 +99,15 @@ func TestAnAPIThatIsGoneAtRefreshIsOneErrorAndLosesNothing(t *testing.T) {
 	spoiled, proxy := lb.Behind()
 	chained := chain(spoiled, lb.FreePort(), `a = { address = "10.0.0.1" }`, "", "") + fiveGroups
 	failures := acctest.RunToFailure(t,
-		resource.TestStep{Config: chained},
-		resource.TestStep{
+		acctest.Step{Config: chained},
+		acctest.Step{
 			PreConfig: func() { proxy.On(".", 1000, acctest.HTML(http.StatusNotFound)) },
 			Config:    chained,
 		},
-		resource.TestStep{
-			PreConfig:        proxy.Clear,
-			Config:           chained,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		acctest.Step{
+			PreConfig: proxy.Clear,
+			Config:    chained,
+			Plan:      []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 		},
 	)
 	wantOneError(t, failures, "HTTP 404 with text/html", proxy.Endpoint)
@@ -119,9 +118,9 @@ func TestAnAPIThatIsGoneAtApplyIsOneErrorAndNoFaultOfTheProvider(t *testing.T) {
 	lb := acctest.Start(t)
 	spoiled, proxy := lb.Behind()
 	gone := func() { proxy.On(".", 1000, acctest.LoseRequest) }
-	failures := acctest.RunToFailure(t, resource.TestStep{
-		Config:           spoiled.Configuration(fiveGroups, "max_retries = 0"),
-		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{afterPlan(gone)}},
+	failures := acctest.RunToFailure(t, acctest.Step{
+		Config: spoiled.Configuration(fiveGroups, "max_retries = 0"),
+		Plan:   []plancheck.PlanCheck{afterPlan(gone)},
 	})
 	wantOneError(t, failures, "The control API cannot be used", "the connection was cut")
 }
@@ -139,8 +138,8 @@ func TestAnAPIThatGoesInMidApplyIsNoFaultOfTheProvider(t *testing.T) {
 	proxy.On(create, 1, gone)
 	groups := strings.Replace(fiveGroups, "count = 5", "count = 30", 1)
 	failures := acctest.RunToFailure(t,
-		resource.TestStep{Config: spoiled.Configuration(groups, "max_retries = 0")},
-		resource.TestStep{PreConfig: proxy.Clear, Config: spoiled.Configuration("")},
+		acctest.Step{Config: spoiled.Configuration(groups, "max_retries = 0")},
+		acctest.Step{PreConfig: proxy.Clear, Config: spoiled.Configuration("")},
 	)
 	all := strings.Join(failures, "\n")
 	if !strings.Contains(all, "Error: Server group not created") || strings.Contains(all, "bug in the provider") {

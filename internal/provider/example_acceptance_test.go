@@ -7,45 +7,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
-// example is a copy of a configuration in examples/, with the environment to run it in.
-type example struct {
-	t           *testing.T
-	directory   string
-	environment []string
-}
-
-func newExample(t *testing.T, name string, lb *acctest.LoadBalancer, variables ...string) *example {
+// copyExample makes a workspace of a configuration in examples/.
+func copyExample(t *testing.T, name string, lb *acctest.LoadBalancer, variables ...string) *acctest.Workspace {
 	t.Helper()
-	directory := filepath.Join(t.TempDir(), name)
-	if err := os.CopyFS(directory, os.DirFS(filepath.Join("../../examples", name))); err != nil {
-		t.Fatal(err)
-	}
-	environment := append(acctest.BuildProvider(t), lb.Server.Environment()...)
-	return &example{t, directory, append(environment, variables...)}
-}
-
-func (e *example) terraform(arguments ...string) string {
-	e.t.Helper()
-	command := exec.CommandContext(e.t.Context(), acctest.Terraform(), append(arguments, "-no-color")...)
-	command.Dir, command.Env = e.directory, e.environment
-	output, err := command.CombinedOutput()
-	if err != nil {
-		e.t.Fatalf("terraform %s: %v\n%s", strings.Join(arguments, " "), err, output)
-	}
-	return string(output)
+	return acctest.CopyWorkspace(t, filepath.Join("../../examples", name), append(lb.Server.Environment(), variables...)...).WithBuiltProvider(t)
 }
 
 // load is clients who visit a URL one request after another until they are stopped, half of them with a cookie jar.
@@ -121,9 +95,9 @@ func TestBlueGoesToGreenAndBackWithoutAFailedRequest(t *testing.T) {
 		_, ports[release], _ = strings.Cut(server.Address(), ":")
 	}
 	listener := lb.FreePort()
-	e := newExample(t, "blue-green", lb, `TF_VAR_machines={ a = "127.0.0.1" }`, fmt.Sprintf("TF_VAR_listener_port=%d", listener),
+	w := copyExample(t, "blue-green", lb, `TF_VAR_machines={ a = "127.0.0.1" }`, fmt.Sprintf("TF_VAR_listener_port=%d", listener),
 		fmt.Sprintf("TF_VAR_ports={ blue = %s, green = %s }", ports["blue"], ports["green"]))
-	e.terraform("apply", "-auto-approve")
+	w.Run(t, "apply", "-auto-approve")
 	visitors := startLoad(t, lb.URL(listener))
 	regular := acctest.Visitor(t)
 	if visit := regular(lb.URL(listener)); visit.Server != "blue" {
@@ -131,7 +105,7 @@ func TestBlueGoesToGreenAndBackWithoutAFailedRequest(t *testing.T) {
 	}
 	for _, share := range []int{10, 50, 90, 100, 0} {
 		before := visitors.requests.Load()
-		e.terraform("apply", "-auto-approve", fmt.Sprintf("-var=green_share=%d", share))
+		w.Run(t, "apply", "-auto-approve", fmt.Sprintf("-var=green_share=%d", share))
 		counts := acctest.Count(acctest.Stranger(t), lb.URL(listener), 200)
 		// The visitors take their turns in between, so the counts are not the weights exactly.
 		if green := counts["green"] / 2; green < share-20 || green > share+20 || share == 0 && green > 0 || share == 100 && green < 100 {
@@ -152,31 +126,31 @@ func TestBlueGoesToGreenAndBackWithoutAFailedRequest(t *testing.T) {
 	if requests := visitors.requests.Load(); len(visitors.failures) > 0 {
 		t.Errorf("%d of %d requests failed: %q", len(visitors.failures), requests, visitors.failures[:min(5, len(visitors.failures))])
 	}
-	e.terraform("destroy", "-auto-approve")
+	w.Run(t, "destroy", "-auto-approve")
 }
 
 func TestTheCompleteExampleServesAndPlansNothingMore(t *testing.T) {
 	t.Parallel()
-	acctest.SkipBelow(t, tfversion.Version1_8_0) // as its required_version says
+	acctest.Needs(t, "1.8.0", "1.8.0") // as its required_version says
 	lb := acctest.Start(t)
 	_, first := acctest.SampleServer(t, "first")
 	_, second := acctest.SampleServer(t, "second")
 	ports := []any{lb.FreePort(), first(", weight = 50"), second(", weight = 25"), lb.FreePort(), first(""), second("")}
 	worker := lb.FreePort()
-	e := newExample(t, "complete", lb, "TF_VAR_address="+lb.Server.VIP.String(), "TF_VAR_deletion_protection=false",
+	w := copyExample(t, "complete", lb, "TF_VAR_address="+lb.Server.VIP.String(), "TF_VAR_deletion_protection=false",
 		fmt.Sprintf("TF_VAR_workers_port=%d", worker), fmt.Sprintf("TF_VAR_workers={ one = %s }", first("")),
 		fmt.Sprintf(`TF_VAR_applications={
 			shop = { port = %d, persistence_timeout = 3600, servers = { large = %s, small = %s } }
 			api  = { port = %d, scheduler = "source_ip", servers = { a = %s, b = %s } }
 		}`, ports...))
-	e.terraform("apply", "-auto-approve")
+	w.Run(t, "apply", "-auto-approve")
 	// The data source of a check is read anew by every plan, so none is empty.
-	if plan := e.terraform("plan"); !strings.Contains(plan, "Plan: 0 to add, 0 to change, 0 to destroy.") {
+	if plan := w.Run(t, "plan"); !strings.Contains(plan, "Plan: 0 to add, 0 to change, 0 to destroy.") {
 		t.Errorf("the second plan changes something:\n%s", plan)
 	}
 	var urls, cookies map[string]string
 	for name, into := range map[string]*map[string]string{"urls": &urls, "cookies": &cookies} {
-		if err := json.Unmarshal([]byte(e.terraform("output", "-json", name)), into); err != nil {
+		if err := json.Unmarshal([]byte(w.Run(t, "output", "-json", name)), into); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -193,5 +167,5 @@ func TestTheCompleteExampleServesAndPlansNothingMore(t *testing.T) {
 		}
 		return nil
 	})
-	e.terraform("destroy", "-auto-approve")
+	w.Run(t, "destroy", "-auto-approve")
 }

@@ -2,24 +2,18 @@ package provider_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
-
-const requiredProvider = "terraform {\n  required_providers {\n    alb = { source = \"alb-project/alb\" }\n  }\n}\n"
 
 // The examples of the documentation are parts of a configuration; what they refer to is taken from the other examples. Those of
 // list resources are for `terraform query`, which Terraform has from 1.14.
 func TestEveryExampleIsValid(t *testing.T) {
 	t.Parallel()
-	environment := acctest.BuildProvider(t)
 	whole := map[string]bool{}
 	for _, pattern := range []string{"../../examples/*/main.tf", "../../examples/modules/*/main.tf"} {
 		for _, file := range glob(t, pattern) {
@@ -29,11 +23,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 	for directory := range whole {
 		t.Run(filepath.Base(directory), func(t *testing.T) {
 			t.Parallel()
-			copied := t.TempDir()
-			for _, file := range glob(t, filepath.Join(directory, "*.tf")) {
-				write(t, filepath.Join(copied, filepath.Base(file)), readText(t, file))
-			}
-			validateExample(t, copied, environment)
+			validateExample(t, acctest.CopyWorkspace(t, directory))
 		})
 	}
 	world := blocksOf(t, append(glob(t, "../../examples/resources/*/resource.tf"), glob(t, "../../examples/data-sources/*/data-source.tf")...))
@@ -41,12 +31,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 		for _, file := range glob(t, pattern) {
 			t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
-				directory, text := t.TempDir(), readText(t, file)
-				if !strings.Contains(text, "required_providers") {
-					text = requiredProvider + text
-				}
-				write(t, filepath.Join(directory, "main.tf"), complete(text, world))
-				validateExample(t, directory, environment)
+				validateExample(t, acctest.NewWorkspace(t, complete(readText(t, file), world)))
 			})
 		}
 	}
@@ -98,17 +83,16 @@ func blocksOf(t *testing.T, files []string) map[string]string {
 	return found
 }
 
-func validateExample(t *testing.T, directory string, environment []string) {
+func validateExample(t *testing.T, w *acctest.Workspace) {
 	t.Helper()
-	for _, file := range glob(t, filepath.Join(directory, "*.tf")) {
+	for _, file := range glob(t, filepath.Join(w.Dir, "*.tf")) {
 		if strings.Contains(readText(t, file), "provider::") {
-			acctest.SkipBelow(t, tfversion.Version1_8_0) // functions of providers
+			acctest.Needs(t, "1.8.0", "1.7.0") // functions of providers
 		}
 	}
-	command := exec.CommandContext(t.Context(), acctest.Terraform(), "validate", "-no-color")
-	command.Dir, command.Env = directory, environment
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Errorf("terraform validate: %v\n%s\n%s", err, output, readText(t, filepath.Join(directory, "main.tf")))
+	validation := w.Start(t, "validate")
+	if err := validation.Wait(); err != nil {
+		t.Errorf("terraform validate: %v\n%s\n%s", err, validation.Output(), readText(t, filepath.Join(w.Dir, "main.tf")))
 	}
 }
 

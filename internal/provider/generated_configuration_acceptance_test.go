@@ -15,11 +15,15 @@ import (
 func TestAHandMadeLoadBalancerIsImportedWithItsConfigurationGenerated(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)
+	made := handMade(t, lb)
 	var imports strings.Builder
-	for name, id := range handMade(t, lb) {
+	for name, id := range made {
 		fmt.Fprintf(&imports, "import {\n  to = %s\n  id = %q\n}\n", name, id)
 	}
-	w := acctest.NewWorkspace(t, acctest.BuildProvider(t), lb.Configuration(imports.String()))
+	w := acctest.NewWorkspace(t, lb.Configuration(imports.String()))
+	if acctest.IsOpenTofu(t) { // 1.12 generates the keys of servers without quotation marks, and then cannot read them
+		write(t, filepath.Join(w.Dir, "full.tf"), fmt.Sprintf(writtenByHand, made["alb_load_balancer.hand"]))
+	}
 	w.Run(t, "plan", "-generate-config-out=generated.tf")
 	if output := w.Run(t, "apply", "-auto-approve"); !strings.Contains(output, "7 imported, 0 added, 0 changed, 0 destroyed") {
 		t.Errorf("the import changes something:\n%s", output)
@@ -29,6 +33,17 @@ func TestAHandMadeLoadBalancerIsImportedWithItsConfigurationGenerated(t *testing
 	}
 	w.Run(t, "plan", "-detailed-exitcode")
 }
+
+const writtenByHand = `
+resource "alb_server_group" "full" {
+  name             = "full"
+  load_balancer_id = %q
+  servers = {
+    "10.0.0.1:80" = { address = "10.0.0.1", port = 80, weight = 0 }
+    "fd00::1"     = { address = "fd00::1" }
+  }
+}
+`
 
 // withoutImports is the configuration in a folder up to its import blocks.
 func withoutImports(t *testing.T, dir string) string {

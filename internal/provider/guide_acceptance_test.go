@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
 
@@ -48,7 +46,7 @@ func TestTheGettingStartedGuideIsTrue(t *testing.T) {
 	}
 	_, resources, _ := strings.Cut(terraform[0], "\nresource ")
 	first := strings.NewReplacer(replaced...).Replace("resource " + resources)
-	w := acctest.NewWorkspace(t, append(acctest.BuildProvider(t), lb.Server.Environment()...), first)
+	w := acctest.NewWorkspace(t, first, lb.Server.Environment()...).WithBuiltProvider(t)
 	file := filepath.Join(w.Dir, "main.tf")
 	add := func(line string) {
 		t.Helper()
@@ -98,7 +96,7 @@ func TestTheGettingStartedGuideIsTrue(t *testing.T) {
 }
 
 func TestTheMocksOfTheTestingGuideAreTaken(t *testing.T) {
-	acctest.SkipBelow(t, tfversion.Version1_7_0) // which has mock_provider
+	acctest.Needs(t, "1.7.0", "1.8.0") // which have mock_provider
 	t.Parallel()
 	mocks := ""
 	for _, block := range blocksIn(t, "../../templates/guides/testing-modules.md", "terraform") {
@@ -106,7 +104,7 @@ func TestTheMocksOfTheTestingGuideAreTaken(t *testing.T) {
 			mocks = block
 		}
 	}
-	w := acctest.NewWorkspace(t, acctest.BuildProvider(t), `
+	w := acctest.NewWorkspace(t, `
 resource "alb_server_group" "web" {
   name    = "web"
   servers = { a = { address = "10.0.0.1" } }
@@ -136,7 +134,6 @@ resource "alb_listener" "web" {
 // Parts of a resource and runs of a test are left out: they are no configuration.
 func TestTheCodeOfReadmeAndGuidesIsValid(t *testing.T) {
 	t.Parallel()
-	environment := acctest.BuildProvider(t)
 	world := blocksOf(t, append(glob(t, "../../examples/resources/*/resource.tf"), glob(t, "../../examples/data-sources/*/data-source.tf")...))
 	whole := regexp.MustCompile(`^(terraform|provider|resource|data) `)
 	for _, file := range append(glob(t, "../../templates/guides/*.md"), "../../README.md", "../../templates/index.md.tmpl") {
@@ -146,12 +143,7 @@ func TestTheCodeOfReadmeAndGuidesIsValid(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s/%d", filepath.Base(file), i), func(t *testing.T) {
 				t.Parallel()
-				if !strings.Contains(text, "required_providers") {
-					text = requiredProvider + text
-				}
-				directory := t.TempDir()
-				write(t, filepath.Join(directory, "main.tf"), complete(text, world))
-				validateExample(t, directory, environment)
+				validateExample(t, acctest.NewWorkspace(t, complete(text, world)))
 			})
 		}
 	}
@@ -191,7 +183,7 @@ func TestTheImportGuideIsTrue(t *testing.T) {
 	}
 	call("GET", "/targetGroups/?pageNumber=1&pageSize=10")
 
-	w := acctest.NewWorkspace(t, append(acctest.BuildProvider(t), lb.Server.Environment()...), blocksIn(t, guide, "terraform")[0])
+	w := acctest.NewWorkspace(t, blocksIn(t, guide, "terraform")[0], lb.Server.Environment()...).WithBuiltProvider(t)
 	if output := w.Run(t, "apply", "-auto-approve"); !strings.Contains(output, group) || !strings.Contains(output, balancers[0].ID) {
 		t.Errorf("%s and %s are not listed:\n%s", group, balancers[0].ID, output)
 	}

@@ -1,16 +1,15 @@
 package provider_test
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 )
@@ -123,20 +122,25 @@ func TestAnIdentityOfAnotherFormIsRefused(t *testing.T) {
 
 func TestTerraformImportsByIdentity(t *testing.T) {
 	t.Parallel()
+	acctest.Needs(t, "1.12.0", "1.12.0") // which import by identity
 	lb := acctest.Start(t)
-	configuration := lb.Configuration(openGroup + ownServer("a", "address = \"10.0.0.1\"\nport = 80"))
-	id := map[string]knownvalue.Check{"id": knownvalue.NotNull()}
-	byIdentity := func(address string) resource.TestStep {
-		return resource.TestStep{
-			ResourceName: address, ImportState: true, ImportStateKind: resource.ImportBlockWithResourceIdentity,
-			ImportPlanChecks: resource.ImportPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, kept)}},
-		}
+	group, servers := groupOf(t, lb, "10.0.0.1")
+	imports := func(address, identity string) string {
+		return fmt.Sprintf("import {\n  to = %s\n  identity = {\n    %s\n  }\n}\n", address, identity)
 	}
-	acctest.RunFrom(t, tfversion.Version1_12_0,
-		resource.TestStep{Config: configuration, ConfigStateChecks: []statecheck.StateCheck{
-			statecheck.ExpectIdentity("alb_server_group.web", id),
-			statecheck.ExpectIdentity("alb_server.a", map[string]knownvalue.Check{"id": knownvalue.NotNull(), "server_group_id": knownvalue.NotNull()}),
-		}},
-		byIdentity("alb_server_group.web"), byIdentity("alb_server.a"),
-	)
+	acctest.Run(t, acctest.Step{
+		Config: lb.Configuration(openGroup + ownServer("a", "address = \"10.0.0.1\"") +
+			imports("alb_server_group.web", fmt.Sprintf("id = %q", group)) +
+			imports("alb_server.a", fmt.Sprintf("id = %q\n    server_group_id = %q", servers[0], group))),
+		Plan: []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionUpdate), // it does not list its servers any more
+			plancheck.ExpectResourceAction("alb_server.a", kept),
+		},
+		State: []statecheck.StateCheck{
+			statecheck.ExpectIdentity("alb_server_group.web", map[string]knownvalue.Check{"id": knownvalue.StringExact(group)}),
+			statecheck.ExpectIdentity("alb_server.a", map[string]knownvalue.Check{
+				"id": knownvalue.StringExact(servers[0]), "server_group_id": knownvalue.StringExact(group),
+			}),
+		},
+	})
 }

@@ -16,7 +16,7 @@ func TestAnInterruptLetsACreationOfTwoCallsComeToItsEnd(t *testing.T) {
 	spoiled, proxy := lb.Behind()
 	held, release := make(chan struct{}), make(chan struct{})
 	proxy.On("^POST .*/(targetGroups|backends)/$", 2, acctest.Hold(held, release, acctest.Deliver))
-	w := acctest.NewWorkspace(t, acctest.BuildProvider(t), spoiled.Configuration(`
+	w := acctest.NewWorkspace(t, spoiled.Configuration(`
 resource "alb_server_group" "web" {
   name    = "web"
   servers = { a = { address = "10.0.0.1" }, b = { address = "10.0.0.2" } }
@@ -27,7 +27,7 @@ resource "alb_backend_service" "web" {
   port         = 80
   health_check = { enabled = false }
 }
-`))
+`)).WithBuiltProvider(t)
 	apply := w.Start(t, "apply", "-auto-approve")
 	for range 2 {
 		receive(t, held, apply)

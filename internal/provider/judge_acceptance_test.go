@@ -3,9 +3,6 @@ package provider_test
 import (
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,35 +10,26 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
-// folder is where a user runs Terraform with the provider as users get it; plugin-testing shows no warnings.
+// folder is where a user runs Terraform.
 type folder struct {
-	t           *testing.T
-	dir         string
-	environment []string
+	*acctest.Workspace
+
+	t *testing.T
 }
 
 func newFolder(t *testing.T) *folder {
 	t.Helper()
-	return &folder{t: t, dir: t.TempDir(), environment: acctest.BuildProvider(t)}
+	return &folder{acctest.NewWorkspace(t, ""), t}
 }
 
 // run writes a configuration and runs Terraform, which must succeed. It returns what that says on one line, without frames.
 func (f *folder) run(configuration string, arguments ...string) string {
 	f.t.Helper()
-	head := fmt.Sprintf("terraform {\n  required_providers {\n    alb = {\n      source = %q\n    }\n  }\n}\n", provider.Address)
-	if err := os.WriteFile(filepath.Join(f.dir, "main.tf"), []byte(head+configuration), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	command := exec.CommandContext(f.t.Context(), acctest.Terraform(), append(arguments, "-no-color", "-input=false")...)
-	command.Dir, command.Env = f.dir, f.environment
-	output, err := command.CombinedOutput()
-	if err != nil {
-		f.t.Fatalf("terraform %v: %v\n%s", arguments, err, output)
-	}
-	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(string(output))), " ")
+	f.Write(f.t, configuration)
+	output := f.Run(f.t, append(arguments, "-input=false")...)
+	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(output)), " ")
 }
 
 // plan is the output of a plan.
@@ -53,8 +41,7 @@ func (f *folder) plan(configuration string, arguments ...string) string {
 // quiet fails where output holds a warning of ours.
 func quiet(t *testing.T, when, output string) {
 	t.Helper()
-	// Terraform itself warns of the overridden provider.
-	if strings.Contains(strings.ReplaceAll(output, "Warning: Provider development overrides are in effect", ""), "Warning:") {
+	if strings.Contains(output, "Warning:") {
 		t.Errorf("%s: want no warning, got\n%s", when, output)
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -36,9 +34,9 @@ func once(faults ...acctest.Fault) acctest.Fault {
 }
 
 // wantObjects checks how many objects there are in all.
-func wantObjects(t *testing.T, lb *acctest.LoadBalancer, listeners, backendServices, serverGroups, servers int) resource.TestCheckFunc {
+func wantObjects(t *testing.T, lb *acctest.LoadBalancer, listeners, backendServices, serverGroups, servers int) acctest.Check {
 	t.Helper()
-	return func(*terraform.State) error { return lb.Holds(listeners, backendServices, serverGroups, servers) }
+	return func(*acctest.State) error { return lb.Holds(listeners, backendServices, serverGroups, servers) }
 }
 
 func TestALostReplyDuplicatesNothing(t *testing.T) {
@@ -60,22 +58,22 @@ resource "alb_server" "own" {
 `, weight)
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: chain(spoiled, port, "a = { address = \"10.0.0.1\" }\n    b = { address = \"10.0.0.2\" }", "", "enabled = false") + separate(1),
 			Check:  wantObjects(t, lb, 1, 1, 2, 3),
 		},
-		resource.TestStep{ // registers c, updates b, deregisters a, and patches the others
+		acctest.Step{ // registers c, updates b, deregisters a, and patches the others
 			Config: chain(spoiled, port, "b = { address = \"10.0.0.2\", weight = 3 }\n    c = { address = \"10.0.0.3\" }",
 				"description = \"changed\"", "idle_timeout = 7") + separate(2),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_backend_service.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_listener.web", plancheck.ResourceActionUpdate),
 				plancheck.ExpectResourceAction("alb_server.own", plancheck.ResourceActionUpdate),
-			}},
+			},
 			Check: wantObjects(t, lb, 1, 1, 2, 3),
 		},
-		resource.TestStep{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
+		acctest.Step{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
 	)
 	// Four creates, the servers twice, the listener off; then the three kinds of change to a group's servers, one to the server
 	// of its own, two patches; four deletes and the server.
@@ -110,8 +108,8 @@ func TestWhatIsMadeAsTheTimeoutEndsIsInTheState(t *testing.T) {
 	configuration := spoiled.Configuration(fmt.Sprintf(oneGroup, "timeouts = { create = \"1s\" }"))
 	began := time.Now()
 	acctest.Run(t,
-		resource.TestStep{Config: configuration, Check: wantObjects(t, lb, 0, 0, 1, 0)},
-		resource.TestStep{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
+		acctest.Step{Config: configuration, Check: wantObjects(t, lb, 0, 0, 1, 0)},
+		acctest.Step{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
 	)
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("took %s, far more than the timeout of 1 s", took)
@@ -123,7 +121,7 @@ func TestACreateWhoseEveryAnswerIsLostSaysThatItMayHaveHappened(t *testing.T) {
 	lb := acctest.Start(t)
 	spoiled, proxy := lb.Behind()
 	proxy.On("^POST .*/targetGroups/$", 1000, acctest.LoseReply)
-	failures := acctest.RunToFailure(t, resource.TestStep{Config: spoiled.Configuration(fmt.Sprintf(oneGroup, ""), "max_retries = 1")})
+	failures := acctest.RunToFailure(t, acctest.Step{Config: spoiled.Configuration(fmt.Sprintf(oneGroup, ""), "max_retries = 1")})
 	wantOneError(t, failures, `Server group not created`, `Create server group "web"`, proxy.Endpoint, "(2 attempts)",
 		"the server may have created it all the same: look for it before you try again.")
 	if err := lb.Holds(0, 0, 1, 0); err != nil {
@@ -146,13 +144,13 @@ func TestACreateThatFailsHalfwayIsReplacedAndNotForgotten(t *testing.T) {
 			proxy.On(test.call, 1000, acctest.Refuse(lbapi.Internal, 0))
 			configuration := chain(spoiled, lb.FreePort(), `a = { address = "10.0.0.1" }`, "health_check = { enabled = false }", "enabled = false")
 			failures := acctest.RunToFailure(t,
-				resource.TestStep{Config: configuration},
-				resource.TestStep{
+				acctest.Step{Config: configuration},
+				acctest.Step{
 					PreConfig: proxy.Clear,
 					Config:    configuration,
-					ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					Plan: []plancheck.PlanCheck{
 						plancheck.ExpectResourceAction(test.replaced, plancheck.ResourceActionDestroyBeforeCreate),
-					}},
+					},
 					Check: wantObjects(t, lb, 1, 1, 1, 1),
 				},
 			)
@@ -173,8 +171,8 @@ func TestDeletingWhatIsAlreadyGoneSucceeds(t *testing.T) {
 		acctest.Pass(e)
 	})
 	acctest.Run(t,
-		resource.TestStep{Config: chain(spoiled, lb.FreePort(), `a = { address = "10.0.0.1" }`, "", "")},
-		resource.TestStep{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
+		acctest.Step{Config: chain(spoiled, lb.FreePort(), `a = { address = "10.0.0.1" }`, "", "")},
+		acctest.Step{Config: spoiled.Configuration(""), Check: wantObjects(t, lb, 0, 0, 0, 0)},
 	)
 	deleted := proxy.Calls("^DELETE ")
 	for _, call := range deleted {

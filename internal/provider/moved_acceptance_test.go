@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/lbserver"
@@ -20,8 +18,8 @@ func moved(from, to string) string {
 	return fmt.Sprintf("moved {\n  from = %s\n  to   = %s\n}\n", from, to)
 }
 
-func emptyPlan() resource.ConfigPlanChecks {
-	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+func emptyPlan() []plancheck.PlanCheck {
+	return []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
 }
 
 func TestMovedResourcesStayWhatTheyAre(t *testing.T) {
@@ -49,11 +47,11 @@ resource "alb_listener" "web" {
 		`"alb_listener" "web"`, `"alb_listener" "site"`, `"alb_server" "many"`, `"alb_server" "all"`,
 	).Replace(before)
 	ids := map[string]string{}
-	look := func(same bool) resource.TestCheckFunc {
-		return func(state *terraform.State) error {
+	look := func(same bool) acctest.Check {
+		return func(state *acctest.State) error {
 			now := map[string]string{}
-			for address, one := range state.RootModule().Resources {
-				now[strings.NewReplacer(".site", ".web", ".all", ".many").Replace(address)] = one.Primary.ID
+			for address := range state.Resources() {
+				now[strings.NewReplacer(".site", ".web", ".all", ".many").Replace(address)] = state.ID(address)
 			}
 			if diff := cmp.Diff(ids, now); same && diff != "" {
 				return fmt.Errorf("ids (-before +after):\n%s", diff)
@@ -63,13 +61,13 @@ resource "alb_listener" "web" {
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(before), Check: look(false)},
-		resource.TestStep{
+		acctest.Step{Config: lb.Configuration(before), Check: look(false)},
+		acctest.Step{
 			Config: lb.Configuration(after + moved("alb_server_group.web", "alb_server_group.site") + moved("alb_server.many", "alb_server.all") +
 				moved("alb_backend_service.web", "alb_backend_service.site") + moved("alb_listener.web", "alb_listener.site")),
-			ConfigPlanChecks: emptyPlan(), Check: look(true),
+			Plan: emptyPlan(), Check: look(true),
 		},
-		resource.TestStep{Config: lb.Configuration(after), ConfigPlanChecks: emptyPlan(), Check: look(true)},
+		acctest.Step{Config: lb.Configuration(after), Plan: emptyPlan(), Check: look(true)},
 	)
 }
 
@@ -96,26 +94,26 @@ resource "alb_backend_service" "site" {
 }
 `, strings.Join(names, ", ")))
 	}
-	does := func(actions map[string]plancheck.ResourceActionType) resource.ConfigPlanChecks {
+	does := func(actions map[string]plancheck.ResourceActionType) []plancheck.PlanCheck {
 		var checks []plancheck.PlanCheck
 		for key, action := range actions {
 			for _, kind := range []string{"alb_server_group", "alb_server", "alb_backend_service"} {
 				checks = append(checks, plancheck.ExpectResourceAction(fmt.Sprintf("%s.site[%q]", kind, key), action))
 			}
 		}
-		return resource.ConfigPlanChecks{PreApply: checks}
+		return checks
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: sites(`"a"`, `"b"`)},
-		resource.TestStep{
-			Config:           sites(`"c"`, `"b"`, `"a"`),
-			ConfigPlanChecks: does(map[string]plancheck.ResourceActionType{"a": kept, "b": kept, "c": plancheck.ResourceActionCreate}),
+		acctest.Step{Config: sites(`"a"`, `"b"`)},
+		acctest.Step{
+			Config: sites(`"c"`, `"b"`, `"a"`),
+			Plan:   does(map[string]plancheck.ResourceActionType{"a": kept, "b": kept, "c": plancheck.ResourceActionCreate}),
 		},
-		resource.TestStep{
-			Config:           sites(`"b"`, `"c"`),
-			ConfigPlanChecks: does(map[string]plancheck.ResourceActionType{"a": plancheck.ResourceActionDestroy, "b": kept, "c": kept}),
+		acctest.Step{
+			Config: sites(`"b"`, `"c"`),
+			Plan:   does(map[string]plancheck.ResourceActionType{"a": plancheck.ResourceActionDestroy, "b": kept, "c": kept}),
 		},
-		resource.TestStep{Config: sites()}, // the test tool cannot read a state with for_each at its end
+		acctest.Step{Config: sites()}, // the test tool cannot read a state with for_each at its end
 	)
 }
 
@@ -128,20 +126,20 @@ func TestARenamedKeyShowsAsThatAndTouchesNoServer(t *testing.T) {
 	const b = `b = { address = "10.0.0.2", weight = 7 }`
 	before := map[string]string{}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: group(`a = { address = "10.0.0.1", port = 80 }` + "\n" + b),
-			Check: func(state *terraform.State) error {
+			Check: func(state *acctest.State) error {
 				_, before = membersOf(t, lb, state)
 				return nil
 			},
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config: group(`large = { address = "10.0.0.1", port = 80 }` + "\n" + b),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.web", inPlace),
 				onlyChanges{"alb_server_group.web", []string{"servers.a", "servers.large"}},
-			}},
-			Check: func(state *terraform.State) error {
+			},
+			Check: func(state *acctest.State) error {
 				if _, after := membersOf(t, lb, state); !cmp.Equal(before, after) {
 					return fmt.Errorf("servers were %v and are %v", before, after)
 				}
@@ -173,10 +171,10 @@ resource "alb_server_group" "wholly" {
 }
 `, address) + openGroup + ownServer("a", "address = terraform_data.later.output.address"))
 	}
-	addresses := func(want string) resource.TestCheckFunc {
-		return func(state *terraform.State) error {
+	addresses := func(want string) acctest.Check {
+		return func(state *acctest.State) error {
 			for group, line := range map[string]string{"listed": want + ":80,10.0.0.9:81", "wholly": want + ":82", "web": want + ":0"} {
-				found, err := lb.ServerGroup(t.Context(), state.RootModule().Resources["alb_server_group."+group].Primary.ID)
+				found, err := lb.ServerGroup(t.Context(), state.ID("alb_server_group."+group))
 				if err != nil {
 					return err
 				}
@@ -196,15 +194,15 @@ resource "alb_server_group" "wholly" {
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: step("10.0.0.1"), Check: addresses("10.0.0.1")},
-		resource.TestStep{
+		acctest.Step{Config: step("10.0.0.1"), Check: addresses("10.0.0.1")},
+		acctest.Step{
 			Config: step("10.0.0.2"), Check: addresses("10.0.0.2"),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.listed", inPlace), plancheck.ExpectResourceAction("alb_server_group.wholly", inPlace),
 				plancheck.ExpectResourceAction("alb_server_group.web", kept), plancheck.ExpectResourceAction("alb_server.a", replaced),
-			}},
+			},
 		},
-		resource.TestStep{Config: step("not an address"), ExpectError: inWords(`Attribute "servers["a"].address" must be an IPv4 or IPv6 address, got "not an address".`)},
+		acctest.Step{Config: step("not an address"), ExpectError: inWords(`Attribute "servers["a"].address" must be an IPv4 or IPv6 address, got "not an address".`)},
 	)
 }
 
@@ -239,16 +237,14 @@ resource "alb_listener" "web" {
 }
 `, element(""), first, port))
 	clients := &steadyClient{t: t, url: lb.URL(port)}
-	replaces := func(addresses ...string) resource.TestStep {
-		return resource.TestStep{Taint: addresses, PreConfig: clients.start, Config: configuration, Check: clients.stop}
+	replaces := func(addresses ...string) acctest.Step {
+		return acctest.Step{Replace: addresses, PreConfig: clients.start, Config: configuration, Check: clients.stop}
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: configuration},
+		acctest.Step{Config: configuration},
 		replaces("alb_server_group.web"), replaces("alb_backend_service.web"), replaces("alb_server_group.web", "alb_backend_service.web"),
 		// A port can be open once only, so a listener goes before it comes.
-		resource.TestStep{Taint: []string{"alb_listener.web"}, Config: configuration, ConfigPlanChecks: resource.ConfigPlanChecks{
-			PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction("alb_listener.web", replaced)},
-		}},
+		acctest.Step{Replace: []string{"alb_listener.web"}, Config: configuration, Plan: []plancheck.PlanCheck{plancheck.ExpectResourceAction("alb_listener.web", replaced)}},
 	)
 }
 
@@ -280,7 +276,7 @@ func (c *steadyClient) start() {
 	})
 }
 
-func (c *steadyClient) stop(*terraform.State) error {
+func (c *steadyClient) stop(*acctest.State) error {
 	close(c.end)
 	c.done.Wait()
 	if len(c.bad) > 0 || c.sent == 0 {

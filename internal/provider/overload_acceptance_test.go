@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver"
@@ -22,7 +20,7 @@ func TestAnAPIThatAsksToComeBackLaterIsGivenThatTime(t *testing.T) {
 			const create = "^POST .*/targetGroups/$"
 			proxy.On("^GET .*/loadBalancers/$", 1, acctest.Refuse(status, 1))
 			proxy.On(create, 2, acctest.Refuse(status, 1))
-			acctest.Run(t, resource.TestStep{
+			acctest.Run(t, acctest.Step{
 				Config: spoiled.Configuration(fmt.Sprintf(oneGroup, "")),
 				Check:  wantObjects(t, lb, 0, 0, 1, 0),
 			})
@@ -54,7 +52,7 @@ func TestPatienceWithAnAPIInTroubleIsBounded(t *testing.T) {
 			spoiled, proxy := lb.Behind()
 			proxy.On(".", 1000, acctest.Refuse(lbapi.TooManyRequests, test.retryAfter))
 			began := time.Now()
-			failures := acctest.RunToFailure(t, resource.TestStep{Config: spoiled.Configuration(fiveGroups, "max_retries = 2")})
+			failures := acctest.RunToFailure(t, acctest.Step{Config: spoiled.Configuration(fiveGroups, "max_retries = 2")})
 			wantOneError(t, failures, "The control API cannot be used", "the API is in trouble (HTTP 429, request refused)", test.says)
 			if attempts := len(proxy.Calls(".")); attempts != test.attempts || time.Since(began) > 20*time.Second {
 				t.Errorf("%d attempts in %s, want %d", attempts, time.Since(began), test.attempts)
@@ -67,7 +65,7 @@ func TestAnExhaustedQuotaIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t, func(config *lbserver.Config) { config.Quotas.ServerGroups = 4 })
 	spoiled, proxy := lb.Behind()
-	failures := acctest.RunToFailure(t, resource.TestStep{Config: spoiled.Configuration(fiveGroups)})
+	failures := acctest.RunToFailure(t, acctest.Step{Config: spoiled.Configuration(fiveGroups)})
 	wantOneError(t, failures, "Server group not created", "4 of 4 server groups", "(HTTP 429, request")
 	if attempts := len(proxy.Calls("^POST .*/targetGroups/$")); attempts != 5 {
 		t.Errorf("%d attempts to create 5 groups, of which one is too many", attempts)

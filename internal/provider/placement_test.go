@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -18,7 +17,7 @@ func TestAProviderThatNamesNoLoadBalancerThereIsIsOneError(t *testing.T) {
 	lb := acctest.Start(t)
 	groups := "resource \"alb_server_group\" \"many\" {\n  count = 3\n  name = \"web\"\n}\n"
 	const wrong = `load_balancer_id = "alb-a2b3c4d5e6"`
-	for when, steps := range map[string][]resource.TestStep{
+	for when, steps := range map[string][]acctest.Step{
 		"to create": {{Config: lb.Configuration(groups, wrong)}},
 		"to change": {{Config: lb.Configuration(groups)}, {Config: lb.Configuration(groups, wrong)}},
 	} {

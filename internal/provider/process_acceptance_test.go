@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/daemon"
@@ -40,22 +39,21 @@ func manyOfEach(config *lbserver.Config) {
 // The tests below run Terraform and the built provider as processes, as users do.
 func TestTheBuiltProviderInTrouble(t *testing.T) {
 	t.Parallel()
-	environment := acctest.BuildProvider(t)
 	t.Run("an interrupt leaves the state true", func(t *testing.T) {
 		t.Parallel()
-		interruptInMidApply(t, environment)
+		interruptInMidApply(t)
 	})
 	t.Run("parallelism 50", func(t *testing.T) {
 		t.Parallel()
-		applyFiftyAtOnce(t, environment)
+		applyFiftyAtOnce(t)
 	})
 	t.Run("no secret is shown", func(t *testing.T) {
 		t.Parallel()
-		showNoSecret(t, environment)
+		showNoSecret(t)
 	})
 }
 
-func interruptInMidApply(t *testing.T, environment []string) {
+func interruptInMidApply(t *testing.T) {
 	t.Helper()
 	const groups, backendServices = 25, 10
 	lb := acctest.Start(t, manyOfEach)
@@ -66,7 +64,7 @@ func interruptInMidApply(t *testing.T, environment []string) {
 	proxy.On(create, 6, acctest.Pass)
 	proxy.On(create, 4, acctest.Hold(held, release, acctest.Lose))
 	proxy.On(create, 6, acctest.Hold(held, release, acctest.Deliver))
-	w := acctest.NewWorkspace(t, environment, fleet(spoiled, groups, backendServices))
+	w := acctest.NewWorkspace(t, fleet(spoiled, groups, backendServices)).WithBuiltProvider(t)
 	apply := w.Start(t, "apply", "-auto-approve")
 	interruptOnceTenAreHeld(t, apply, held, release)
 	if made := wantStateTrue(t, lb, w, apply); made < 16 || made >= groups+backendServices {
@@ -136,14 +134,14 @@ func receive(t *testing.T, from <-chan struct{}, running *acctest.Running) {
 	}
 }
 
-func applyFiftyAtOnce(t *testing.T, environment []string) {
+func applyFiftyAtOnce(t *testing.T) {
 	t.Helper()
 	const groups, backendServices = 55, 5
 	lb := acctest.Start(t, manyOfEach)
 	spoiled, proxy := lb.Behind()
 	held, release := make(chan struct{}), make(chan struct{})
 	proxy.On("^POST .*/targetGroups/$", 50, acctest.Hold(held, release, acctest.Deliver))
-	w := acctest.NewWorkspace(t, environment, fleet(spoiled, groups, backendServices))
+	w := acctest.NewWorkspace(t, fleet(spoiled, groups, backendServices)).WithBuiltProvider(t)
 	apply := w.Start(t, "apply", "-auto-approve", "-parallelism=50")
 	for range 50 {
 		receive(t, held, apply)
@@ -194,8 +192,8 @@ resource "alb_server_group" "more" {
 }
 `
 	acctest.Run(t,
-		resource.TestStep{Config: chained, Check: wantObjects(t, &p.LoadBalancer, 1, 1, 9, 17)},
-		resource.TestStep{Config: p.Configuration(""), Check: wantObjects(t, &p.LoadBalancer, 0, 0, 0, 0)},
+		acctest.Step{Config: chained, Check: wantObjects(t, &p.LoadBalancer, 1, 1, 9, 17)},
+		acctest.Step{Config: p.Configuration(""), Check: wantObjects(t, &p.LoadBalancer, 0, 0, 0, 0)},
 	)
 	if lives := p.Lives(); lives != 3 {
 		t.Errorf("the server had %d lives, want 3", lives)

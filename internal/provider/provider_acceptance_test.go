@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
@@ -32,25 +31,25 @@ func TestTheLoadBalancerIsTheResourcesTheProvidersOrTheOnlyOne(t *testing.T) {
 	on := func(id string) []statecheck.StateCheck {
 		return []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_server_group.web", tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(id))}
 	}
-	replaces := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+	replaces := []plancheck.PlanCheck{
 		plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate),
-	}}
+	}
 	group := func(line string, settings ...string) string {
 		return lb.Configuration(fmt.Sprintf(oneGroup, line), settings...)
 	}
 	named := func(id string) string { return fmt.Sprintf("load_balancer_id = %q", id) }
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: group(""), PlanOnly: true,
 			ExpectError: inWords(`has 2 load balancers:`),
 		},
-		resource.TestStep{Config: group("", named(second)), ConfigStateChecks: on(second)},
-		resource.TestStep{ // where it is, it stays, without any setting
-			Config:           group(""),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		acctest.Step{Config: group("", named(second)), State: on(second)},
+		acctest.Step{ // where it is, it stays, without any setting
+			Config: group(""),
+			Plan:   []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 		},
-		resource.TestStep{Config: group("", named(first)), ConfigPlanChecks: replaces, ConfigStateChecks: on(first)},
-		resource.TestStep{Config: group(named(second), named(first)), ConfigPlanChecks: replaces, ConfigStateChecks: on(second)},
+		acctest.Step{Config: group("", named(first)), Plan: replaces, State: on(first)},
+		acctest.Step{Config: group(named(second), named(first)), Plan: replaces, State: on(second)},
 	)
 }
 
@@ -61,10 +60,10 @@ func TestTheOnlyLoadBalancerIsTakenAndShownInThePlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config: lb.Configuration(fmt.Sprintf(oneGroup, "")),
-		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectKnownValue("alb_server_group.web",
-			tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(balancers[0].ID))}},
+		Plan: []plancheck.PlanCheck{plancheck.ExpectKnownValue("alb_server_group.web",
+			tfjsonpath.New("load_balancer_id"), knownvalue.StringExact(balancers[0].ID))},
 	})
 }
 
@@ -99,7 +98,7 @@ func TestAProviderThatCannotWorkSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			acctest.Run(t, resource.TestStep{
+			acctest.Run(t, acctest.Step{
 				Config: "provider \"alb\" {\n  " + test.provider + "}\nresource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n" +
 					fmt.Sprintf(oneGroup, ""),
 				ExpectError: inWords(test.want),

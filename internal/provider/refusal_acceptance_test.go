@@ -7,11 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -37,17 +35,17 @@ func TestAPlanThatBreaksARuleFailsAndChangesNothing(t *testing.T) {
 	port, servers := lb.FreePort(), threeServers(t)
 	const sticky = "session_persistence = { timeout = 60 }"
 	acctest.Run(t,
-		resource.TestStep{Config: chain(lb, port, servers, sticky, "")},
-		resource.TestStep{
+		acctest.Step{Config: chain(lb, port, servers, sticky, "")},
+		acctest.Step{
 			Config:   chain(lb, port, servers, sticky+"\n  scheduler = \"source_ip\"", ""),
 			PlanOnly: true,
 			ExpectError: inWords(`Attribute "session_persistence" cannot be enabled when "scheduler" is "source_ip"; ` +
 				`only "weighted_round_robin" keeps sessions by cookie.`),
 		},
-		resource.TestStep{
-			Config:           chain(lb, port, servers, sticky, ""),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
-			Check:            checkTraffic(func() error { return staysWith(t, lb.URL(port), 60) }),
+		acctest.Step{
+			Config: chain(lb, port, servers, sticky, ""),
+			Plan:   []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+			Check:  checkTraffic(func() error { return staysWith(t, lb.URL(port), 60) }),
 		},
 	)
 }
@@ -85,8 +83,8 @@ func TestAValueThatIsIgnoredIsJudgedAsItIs(t *testing.T) {
 			t.Parallel()
 			lb := acctest.Start(t)
 			failures := acctest.RunToFailure(t,
-				resource.TestStep{Config: lb.Configuration(test.resource + test.before + "\n}\n")},
-				resource.TestStep{
+				acctest.Step{Config: lb.Configuration(test.resource + test.before + "\n}\n")},
+				acctest.Step{
 					Config:   lb.Configuration(test.resource + test.after + "\nlifecycle {\nignore_changes = [" + test.ignored + "]\n}\n}\n"),
 					PlanOnly: true,
 				},
@@ -122,10 +120,10 @@ resource "alb_listener" "web" {
 `, scheduler, scheduler, lb.FreePort()))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: step("weighted_least_connections"), ExpectError: inWords(`Attribute "session_persistence" cannot be enabled when "scheduler" is "weighted_least_connections"`)},
-		resource.TestStep{
+		acctest.Step{Config: step("weighted_least_connections"), ExpectError: inWords(`Attribute "session_persistence" cannot be enabled when "scheduler" is "weighted_least_connections"`)},
+		acctest.Step{
 			Config: step("weighted_round_robin"),
-			ConfigStateChecks: []statecheck.StateCheck{
+			State: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue("alb_backend_service.web", tfjsonpath.New("health_check").AtMapKey("path"), knownvalue.StringExact("/")),
 				statecheck.ExpectKnownValue("alb_listener.web", tfjsonpath.New("idle_timeout"), knownvalue.Int64Exact(60)),
 			},
@@ -143,15 +141,15 @@ func TestAListenerIsHeldAgainstItsBackendServiceAtPlan(t *testing.T) {
 		return fmt.Sprintf("resource \"alb_listener\" \"web\" {\n  name = \"web\"\n  protocol = %q\n  port = %d\n  backend_service_id = %s\n}\n", protocol, lb.FreePort(), id)
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: service("")},
-		resource.TestStep{
+		acctest.Step{Config: service("")},
+		acctest.Step{
 			Config: service(listener("tcp", "alb_backend_service.web.id")), PlanOnly: true,
 			ExpectError: inWords(`Attribute "backend_service_id" cannot name a backend service whose "protocol" is "http" when the listener's "protocol" is "tcp"; only a backend service with "tcp" can serve it.`),
 		},
-		resource.TestStep{ // what cannot be read is left to the API, which answers at apply
-			Config: service(listener("tcp", "\"backend-aaaaaaaaaa\"")), PlanOnly: true, ExpectNonEmptyPlan: true,
+		acctest.Step{ // what cannot be read is left to the API, which answers at apply
+			Config: service(listener("tcp", "\"backend-aaaaaaaaaa\"")), PlanOnly: true, ExpectChanges: true,
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      service(listener("http", "\"backend-aaaaaaaaaa\"")),
 			ExpectError: inWords(`Attribute "backend_service_id": there is no backend service "backend-aaaaaaaaaa"`),
 		},
@@ -168,15 +166,15 @@ func TestRefusalsOfTheAPILandOnTheirAttribute(t *testing.T) {
 	}
 	defer held.Close()
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config:      chain(lb, port, `a = { address = "10.0.0.1" }`, "", ""),
 			ExpectError: inWords(`Attribute "port":`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      chain(lb, lb.FreePort(), "a = { address = \"10.0.0.1\" }\nb = { address = \"8.8.8.8\" }", "", ""),
 			ExpectError: inWords(`Attribute "servers["b"].address":`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"tcp\"\n  port = 80\n}\n"),
 			ExpectError: inWords(`Attribute "protocol": "tcp" is not supported by lbserver yet.`),
 		},
@@ -190,11 +188,11 @@ func TestDeletingWhatIsInUseNamesItsUserWhenTimeIsUp(t *testing.T) {
 	service := lb.Configuration("resource \"alb_backend_service\" \"web\" {\n  name = \"web\"\n  protocol = \"http\"\n  port = 80\n  timeouts = { delete = \"1s\" }\n}\n")
 	var serviceID, listener string
 	acctest.Run(t,
-		resource.TestStep{Config: service, Check: func(state *terraform.State) error {
-			serviceID = state.RootModule().Resources["alb_backend_service.web"].Primary.ID
+		acctest.Step{Config: service, Check: func(state *acctest.State) error {
+			serviceID = state.ID("alb_backend_service.web")
 			return nil
 		}},
-		resource.TestStep{
+		acctest.Step{
 			PreConfig: func() {
 				balancers, err := lb.LoadBalancers(t.Context())
 				if err != nil {
@@ -210,7 +208,7 @@ func TestDeletingWhatIsInUseNamesItsUserWhenTimeIsUp(t *testing.T) {
 			Config:      lb.Configuration(""),
 			ExpectError: regexp.MustCompile(`(?s)in use by listener\s+"stranger".*create_before_destroy`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			PreConfig: func() {
 				if err := lb.DeleteListener(t.Context(), listener); err != nil {
 					t.Fatal(err)
@@ -228,12 +226,12 @@ func TestAGroupWhoseServersAreRefusedIsNotLost(t *testing.T) {
 		return lb.Configuration(fmt.Sprintf(oneGroup, fmt.Sprintf("servers = { a = { address = %q } }", address)))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: group("8.8.8.8"), ExpectError: inWords(`Attribute "servers["a"].address":`)},
-		resource.TestStep{ // the group is in the state, so it is replaced and not made a second time
+		acctest.Step{Config: group("8.8.8.8"), ExpectError: inWords(`Attribute "servers["a"].address":`)},
+		acctest.Step{ // the group is in the state, so it is replaced and not made a second time
 			Config: group("10.0.0.1"),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction("alb_server_group.web", plancheck.ResourceActionDestroyBeforeCreate),
-			}},
+			},
 		},
 	)
 }

@@ -22,7 +22,7 @@ var pluginStarted = regexp.MustCompile(`plugin started: path=\S*terraform-provid
 
 // showNoSecret applies, fails and crashes, all with the most talkative logs, and looks for the secret key and for signatures
 // in all that Terraform, the provider and lbserver print or leave behind.
-func showNoSecret(t *testing.T, environment []string) {
+func showNoSecret(t *testing.T) {
 	t.Helper()
 	const secret = "hidden-from-everybody-0123456789"
 	var serverLog acctest.Transcript
@@ -33,8 +33,8 @@ func showNoSecret(t *testing.T, environment []string) {
 	spoiled, proxy := lb.Behind()
 	configuration := strings.Replace(fleet(spoiled, 3, 1), strconv.Quote(secret), "var.secret_key", 1) +
 		"variable \"secret_key\" {\n  type      = string\n  sensitive = true\n}\n"
-	environment = append(environment, "TF_VAR_secret_key="+secret, "TF_LOG=TRACE", "GOTRACEBACK=all")
-	w := acctest.NewWorkspace(t, environment, configuration)
+	w := acctest.NewWorkspace(t, configuration, "TF_VAR_secret_key="+secret, "TF_LOG=TRACE", "GOTRACEBACK=all").
+		WithBuiltProvider(t)
 
 	printed := map[string]string{"apply": w.Run(t, "apply", "-auto-approve")}
 	if log := printed["apply"]; !strings.Contains(log, "Called the control API") || !strings.Contains(log, `operation="create server group \"g-1\""`) {

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,11 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	tfjson "github.com/hashicorp/terraform-json"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -33,9 +31,9 @@ func ownServer(name, lines string) string {
 }
 
 // membersOf lists the servers of the group in a state: "10.0.0.1:80 10".
-func membersOf(t *testing.T, lb *acctest.LoadBalancer, state *terraform.State) (list []string, ids map[string]string) {
+func membersOf(t *testing.T, lb *acctest.LoadBalancer, state *acctest.State) (list []string, ids map[string]string) {
 	t.Helper()
-	group, err := lb.ServerGroup(t.Context(), state.RootModule().Resources["alb_server_group.web"].Primary.ID)
+	group, err := lb.ServerGroup(t.Context(), state.ID("alb_server_group.web"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +48,8 @@ func membersOf(t *testing.T, lb *acctest.LoadBalancer, state *terraform.State) (
 }
 
 // members checks which servers the group has.
-func members(t *testing.T, lb *acctest.LoadBalancer, want ...string) resource.TestCheckFunc {
-	return func(state *terraform.State) error {
+func members(t *testing.T, lb *acctest.LoadBalancer, want ...string) acctest.Check {
+	return func(state *acctest.State) error {
 		got, _ := membersOf(t, lb, state)
 		if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
 			return fmt.Errorf("servers (-want +got):\n%s", diff)
@@ -102,17 +100,17 @@ resource "alb_server" "each" {
 	}
 	b := `alb_server.each["b"]`
 	acctest.Run(t,
-		resource.TestStep{Config: step("a = 30, b = 10"), ConfigStateChecks: shares(map[string]int{"a": 30, "b": 10})},
-		resource.TestStep{ // drained, in place, and nothing else is touched
-			Config: step("a = 30, b = 0"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+		acctest.Step{Config: step("a = 30, b = 10"), State: shares(map[string]int{"a": 30, "b": 10})},
+		acctest.Step{ // drained, in place, and nothing else is touched
+			Config: step("a = 30, b = 0"), Plan: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(b, inPlace), plancheck.ExpectResourceAction(`alb_server.each["a"]`, kept),
 				plancheck.ExpectResourceAction("alb_server_group.web", kept),
-			}},
-			ConfigStateChecks: shares(map[string]int{"a": 40}),
+			},
+			State: shares(map[string]int{"a": 40}),
 		},
-		resource.TestStep{Config: step("a = 30, b = 30"), ConfigStateChecks: shares(map[string]int{"a": 20, "b": 20})},
-		resource.TestStep{Config: step("b = 1"), ConfigStateChecks: shares(map[string]int{"b": 40})},
-		resource.TestStep{Config: step(""), ConfigStateChecks: shares(map[string]int{"": 40})},
+		acctest.Step{Config: step("a = 30, b = 30"), State: shares(map[string]int{"a": 20, "b": 20})},
+		acctest.Step{Config: step("b = 1"), State: shares(map[string]int{"b": 40})},
+		acctest.Step{Config: step(""), State: shares(map[string]int{"": 40})},
 	)
 }
 
@@ -143,31 +141,34 @@ func TestServersOfTheirOwnChangeInPlaceUnlessTheyCannot(t *testing.T) {
 		"resource \"alb_server_group\" \"instances\" {\n  name = \"instances\"\n  type = \"instance\"\n}\n"
 	always := func(int) string { return "" }
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(groups + edited("server", edits, false, always))},
-		resource.TestStep{
-			Config:           lb.Configuration(groups + edited("server", edits, true, always)),
-			ConfigPlanChecks: editChecks("server", edits),
+		acctest.Step{Config: lb.Configuration(groups + edited("server", edits, false, always))},
+		acctest.Step{
+			Config: lb.Configuration(groups + edited("server", edits, true, always)),
+			Plan:   editChecks("server", edits),
 			Check: members(t, lb, "10.0.0.1:81 10", "10.0.0.2:0 10", "10.0.0.3:0 10", "10.0.0.4:0 100", "10.0.0.5:0 10",
 				"10.0.0.7:0 10", "10.0.0.9:0 10", "fd00::1:0 10"),
 		},
 		importedAs("alb_server.e0"), importedAs("alb_server.e2"), importedAs("alb_server.e8"),
-		resource.TestStep{ // the group, imported, shows servers that it may leave to others as it did
-			ResourceName: "alb_server_group.web", ImportState: true, ImportStateVerify: true, ImportStateVerifyIgnore: []string{"servers"},
+		acctest.Step{ // the group, imported, shows servers that it may leave to others as it did
+			Import: &acctest.Import{Address: "alb_server_group.web", Ignore: []string{"servers"}},
 		},
 	)
 }
 
+func byID(address, id string) *acctest.Import {
+	return &acctest.Import{Address: address, ID: func(*acctest.State) string { return id }}
+}
+
 // importedAs is a step that imports a server of its own anew and compares.
-func importedAs(address string) resource.TestStep {
-	return resource.TestStep{
-		ResourceName: address, ImportState: true, ImportStateVerify: true,
+func importedAs(address string) acctest.Step {
+	return acctest.Step{Import: &acctest.Import{
+		Address: address,
 		// A port that is left out and port 0 are the same to the API.
-		ImportStateVerifyIgnore: []string{"port", "instance_type"},
-		ImportStateIdFunc: func(state *terraform.State) (string, error) {
-			server := state.RootModule().Resources[address].Primary
-			return server.Attributes["server_group_id"] + "/" + server.ID, nil
+		Ignore: []string{"port", "instance_type"},
+		ID: func(state *acctest.State) string {
+			return fmt.Sprint(state.Attributes(address)["server_group_id"], "/", state.ID(address))
 		},
-	}
+	}}
 }
 
 func TestAHundredServersOfOneGroupAreMadeInOneApply(t *testing.T) {
@@ -175,8 +176,8 @@ func TestAHundredServersOfOneGroupAreMadeInOneApply(t *testing.T) {
 	lb := acctest.Start(t)
 	many := openGroup + "resource \"alb_server\" \"many\" {\n  count = %d\n  server_group_id = alb_server_group.web.id\n" +
 		"  address = \"10.0.0.${count.index + 1}\"\n}\n"
-	number := func(want int) resource.TestCheckFunc {
-		return func(state *terraform.State) error {
+	number := func(want int) acctest.Check {
+		return func(state *acctest.State) error {
 			if got, _ := membersOf(t, lb, state); len(got) != want {
 				return fmt.Errorf("the group has %d servers, want %d", len(got), want)
 			}
@@ -184,8 +185,8 @@ func TestAHundredServersOfOneGroupAreMadeInOneApply(t *testing.T) {
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(fmt.Sprintf(many, 100)), Check: number(100)},
-		resource.TestStep{Config: lb.Configuration(fmt.Sprintf(many, 50)), Check: number(50)},
+		acctest.Step{Config: lb.Configuration(fmt.Sprintf(many, 100)), Check: number(100)},
+		acctest.Step{Config: lb.Configuration(fmt.Sprintf(many, 50)), Check: number(50)},
 	)
 }
 
@@ -199,39 +200,24 @@ func TestAGroupThatListsItsServersTakesNoServerOfItsOwn(t *testing.T) {
 	b := ownServer("b", "address = \"10.0.0.2\"")
 	refused := inWords(`lists its servers itself, in "servers" of its alb_server_group, and has an alb_server as well`)
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(group(listed) + b), ExpectError: refused}, // both new: at apply, before the server is made
-		resource.TestStep{Config: lb.Configuration(group(listed)), Check: members(t, lb, "10.0.0.1:0 10")},
-		resource.TestStep{Config: lb.Configuration(group(listed) + b), PlanOnly: true, ExpectError: refused},
-		resource.TestStep{Config: lb.Configuration(group("{}") + b), PlanOnly: true, ExpectError: refused},
-		resource.TestStep{ // left out, the servers stay, and others come to them
-			Config: lb.Configuration(openGroup + b), ConfigPlanChecks: updates("alb_server_group.web"),
+		acctest.Step{Config: lb.Configuration(group(listed) + b), ExpectError: refused}, // both new: at apply, before the server is made
+		acctest.Step{Config: lb.Configuration(group(listed)), Check: members(t, lb, "10.0.0.1:0 10")},
+		acctest.Step{Config: lb.Configuration(group(listed) + b), PlanOnly: true, ExpectError: refused},
+		acctest.Step{Config: lb.Configuration(group("{}") + b), PlanOnly: true, ExpectError: refused},
+		acctest.Step{ // left out, the servers stay, and others come to them
+			Config: lb.Configuration(openGroup + b), Plan: updates("alb_server_group.web"),
 			Check: members(t, lb, "10.0.0.1:0 10", "10.0.0.2:0 10"),
 		},
-		resource.TestStep{Config: lb.Configuration(group(listed) + b), PlanOnly: true, ExpectError: refused},
+		acctest.Step{Config: lb.Configuration(group(listed) + b), PlanOnly: true, ExpectError: refused},
 	)
 }
 
 func TestServersMoveBetweenAListAndResourcesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)
-	balancers, err := lb.LoadBalancers(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	group, err := lb.CreateServerGroup(t.Context(), lbapi.CreateServerGroup{
-		Name: new("web"), LoadBalancerID: &balancers[0].ID, Type: new(lbapi.GroupOfAddresses),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := map[string]string{}
-	for _, address := range []string{"10.0.0.1", "10.0.0.2"} {
-		before[address+":0"], err = lb.RegisterServer(t.Context(), group, lbapi.RegisterServer{Type: new(lbapi.ServerAddress), Address: &address})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	same := func(state *terraform.State) error {
+	group, servers := groupOf(t, lb, "10.0.0.1", "10.0.0.2")
+	before := map[string]string{"10.0.0.1:0": servers[0], "10.0.0.2:0": servers[1]}
+	same := func(state *acctest.State) error {
 		_, after := membersOf(t, lb, state)
 		if diff := cmp.Diff(before, after); diff != "" {
 			return fmt.Errorf("ids of the servers (-before +after):\n%s", diff)
@@ -245,17 +231,18 @@ func TestServersMoveBetweenAListAndResourcesOfTheirOwn(t *testing.T) {
 		"    a = { address = \"10.0.0.1\" }\n    b = { address = \"10.0.0.2\" }\n  }\n}\n"
 	own := openGroup + ownServer("a", "address = \"10.0.0.1\"") + ownServer("b", "address = \"10.0.0.2\"")
 	imports := imported("alb_server.a", group+"/"+before["10.0.0.1:0"]) + imported("alb_server.b", group+"/"+before["10.0.0.2:0"])
-	acctest.RunFrom(t, tfversion.Version1_7_0, // which has removed blocks
-		resource.TestStep{Config: lb.Configuration(listed + imported("alb_server_group.web", group)), Check: same},
-		resource.TestStep{Config: lb.Configuration(own + imports), Check: same},
-		resource.TestStep{Config: lb.Configuration(own), Check: same},
-		resource.TestStep{ // forgotten as resources, they stay where they are
+	acctest.Needs(t, "1.7.0", "1.7.0") // which have removed blocks
+	acctest.Run(t,
+		acctest.Step{Config: lb.Configuration(listed + imported("alb_server_group.web", group)), Check: same},
+		acctest.Step{Config: lb.Configuration(own + imports), Check: same},
+		acctest.Step{Config: lb.Configuration(own), Check: same},
+		acctest.Step{ // forgotten as resources, they stay where they are
 			Config: lb.Configuration(listed + "removed {\n  from = alb_server.a\n  lifecycle {\n    destroy = false\n  }\n}\n" +
 				"removed {\n  from = alb_server.b\n  lifecycle {\n    destroy = false\n  }\n}\n"),
 			Check: same,
 		},
-		resource.TestStep{Config: lb.Configuration(own + imports), Check: same},
-		resource.TestStep{ // just taken out of the configuration, they would leave the group
+		acctest.Step{Config: lb.Configuration(own + imports), Check: same},
+		acctest.Step{ // just taken out of the configuration, they would leave the group
 			Config: lb.Configuration(listed), PlanOnly: true, ExpectError: inWords("A server that stays would leave its group"),
 		},
 	)
@@ -267,8 +254,8 @@ func TestServersThatOthersTookAwayAreMadeAgain(t *testing.T) {
 	configuration := lb.Configuration(openGroup + ownServer("a", "address = \"10.0.0.1\"") + ownServer("b", "address = \"10.0.0.2\""))
 	var groupID string
 	ids := map[string]string{}
-	look := func(state *terraform.State) error {
-		groupID = state.RootModule().Resources["alb_server_group.web"].Primary.ID
+	look := func(state *acctest.State) error {
+		groupID = state.ID("alb_server_group.web")
 		_, ids = membersOf(t, lb, state)
 		return nil
 	}
@@ -277,27 +264,30 @@ func TestServersThatOthersTookAwayAreMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	membersAndLook := func(state *acctest.State) error {
+		return errors.Join(members(t, lb, "10.0.0.1:0 10", "10.0.0.2:0 10")(state), look(state))
+	}
 	does := plancheck.ExpectResourceAction
 	acctest.Run(t,
-		resource.TestStep{Config: configuration, Check: look},
-		resource.TestStep{
+		acctest.Step{Config: configuration, Check: look},
+		acctest.Step{
 			PreConfig: func() {
 				must(lb.DeregisterServers(t.Context(), groupID, []string{ids["10.0.0.1:0"]}))
 				must(lb.UpdateServers(t.Context(), groupID, []lbapi.UpdateServer{{ID: new(ids["10.0.0.2:0"]), Weight: new(0), Port: new(1)}}))
 			},
 			Config: configuration,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				does("alb_server.a", plancheck.ResourceActionCreate), does("alb_server.b", inPlace), does("alb_server_group.web", kept),
-			}},
-			Check: resource.ComposeTestCheckFunc(members(t, lb, "10.0.0.1:0 10", "10.0.0.2:0 10"), look),
+			},
+			Check: membersAndLook,
 		},
-		resource.TestStep{
+		acctest.Step{
 			PreConfig: func() { must(lb.DeleteServerGroup(t.Context(), groupID)) },
 			Config:    configuration,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			Plan: []plancheck.PlanCheck{
 				does("alb_server.a", plancheck.ResourceActionCreate), does("alb_server.b", plancheck.ResourceActionCreate),
-			}},
-			Check: resource.ComposeTestCheckFunc(members(t, lb, "10.0.0.1:0 10", "10.0.0.2:0 10"), look),
+			},
+			Check: membersAndLook,
 		},
 	)
 }
@@ -307,23 +297,23 @@ func TestAServerThatItsGroupCannotHaveIsRefusedAtItsAttribute(t *testing.T) {
 	lb := acctest.Start(t)
 	taken := ownServer("a", "address = \"10.0.0.1\"\nport = 80")
 	acctest.Run(t,
-		resource.TestStep{Config: lb.Configuration(openGroup + taken)},
-		resource.TestStep{
+		acctest.Step{Config: lb.Configuration(openGroup + taken)},
+		acctest.Step{
 			Config:      lb.Configuration(openGroup + taken + ownServer("b", "instance_id = \"vm-1\"")),
 			PlanOnly:    true,
 			ExpectError: inWords(`Attribute "instance_id" cannot be set when "type" is "ip"; only "instance" holds servers by their instance. The type is that of server group`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      lb.Configuration(openGroup + taken + ownServer("b", "address = \"10.0.0.1\"\nport = 80")),
 			ExpectError: inWords(`has "10.0.0.1" with port 80 already, as server "target-`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      lb.Configuration(openGroup + taken + ownServer("b", "address = \"8.8.8.8\"")),
 			ExpectError: inWords(`Attribute "address":`),
 		},
-		resource.TestStep{ResourceName: "alb_server.a", ImportState: true, ImportStateId: "tg-a2b3c4d5e6", ExpectError: inWords(`give the ids of its server group and itself with a slash between them`)},
-		resource.TestStep{ResourceName: "alb_server.a", ImportState: true, ImportStateId: "tg-a2b3c4d5e6:describeTargets/target-a2b3c4d5e6", ExpectError: inWords(`Attribute "server_group_id" must be the id of a server group`)},
-		resource.TestStep{ResourceName: "alb_server.a", ImportState: true, ImportStateId: "tg-a2b3c4d5e6/target-a2b3c4d5e6", ExpectError: inWords(`Cannot import non-existent remote object`)},
+		acctest.Step{Import: byID("alb_server.a", "tg-a2b3c4d5e6"), ExpectError: inWords(`give the ids of its server group and itself with a slash between them`)},
+		acctest.Step{Import: byID("alb_server.a", "tg-a2b3c4d5e6:describeTargets/target-a2b3c4d5e6"), ExpectError: inWords(`Attribute "server_group_id" must be the id of a server group`)},
+		acctest.Step{Import: byID("alb_server.a", "tg-a2b3c4d5e6/target-a2b3c4d5e6"), ExpectError: inWords(`Cannot import non-existent remote object`)},
 	)
 }
 
@@ -348,8 +338,8 @@ func TestNewNamesMakeWhatIsDeletedAnew(t *testing.T) {
 			keyed := strings.Replace(test.resource, "PORT", strconv.Itoa(lb.FreePort()), 1)
 			refused := make(chan struct{})
 			acctest.Run(t,
-				resource.TestStep{Config: spoiled.Configuration(fmt.Sprintf(keyed, "old"))},
-				resource.TestStep{
+				acctest.Step{Config: spoiled.Configuration(fmt.Sprintf(keyed, "old"))},
+				acctest.Step{
 					PreConfig: func() {
 						proxy.On(test.create, 1, func(e *acctest.Exchange) {
 							defer close(refused)

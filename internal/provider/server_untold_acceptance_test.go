@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
@@ -58,7 +56,7 @@ func TestAServerIsFoundWhereItsRegistrationDoesNotTellItsID(t *testing.T) {
 			ownServer("b", fmt.Sprintf("address = \"10.0.0.1\"\nport = 81\nweight = %d", weight))), lb.Endpoint(), terse(t, lb))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: configuration(1), Check: members(t, lb, "10.0.0.1:80 10", "10.0.0.1:81 1")},
-		resource.TestStep{Config: configuration(2), Check: members(t, lb, "10.0.0.1:80 10", "10.0.0.1:81 2")},
+		acctest.Step{Config: configuration(1), Check: members(t, lb, "10.0.0.1:80 10", "10.0.0.1:81 1")},
+		acctest.Step{Config: configuration(2), Check: members(t, lb, "10.0.0.1:80 10", "10.0.0.1:81 2")},
 	)
 }

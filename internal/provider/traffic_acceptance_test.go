@@ -7,11 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
@@ -60,12 +58,12 @@ func threeServers(t *testing.T) string {
 }
 
 // checkTraffic is a check that looks at what clients see.
-func checkTraffic(look func() error) resource.TestCheckFunc {
-	return func(*terraform.State) error { return look() }
+func checkTraffic(look func() error) acctest.Check {
+	return func(*acctest.State) error { return look() }
 }
 
-func updates(address string) resource.ConfigPlanChecks {
-	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}}
+func updates(address string) []plancheck.PlanCheck {
+	return []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}
 }
 
 func TestApplyBuildsWhatBalancesByWeightAndKeepsSessions(t *testing.T) {
@@ -82,7 +80,7 @@ func TestApplyBuildsWhatBalancesByWeightAndKeepsSessions(t *testing.T) {
 		return nil
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: chain(lb, port, servers, check+"session_persistence = { timeout = 3600 }", "idle_timeout = 30"),
 			Check: checkTraffic(func() error {
 				if err := byWeight(); err != nil {
@@ -91,17 +89,17 @@ func TestApplyBuildsWhatBalancesByWeightAndKeepsSessions(t *testing.T) {
 				return staysWith(t, url, 3600)
 			}),
 		},
-		resource.TestStep{ // as long as the browser lives: zero is not "not given"
-			Config:           chain(lb, port, servers, check+"session_persistence = { timeout = 0 }", "idle_timeout = 30"),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_backend_service.web",
+		acctest.Step{ // as long as the browser lives: zero is not "not given"
+			Config: chain(lb, port, servers, check+"session_persistence = { timeout = 0 }", "idle_timeout = 30"),
+			Plan:   updates("alb_backend_service.web"),
+			State: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_backend_service.web",
 				tfjsonpath.New("session_persistence").AtMapKey("timeout"), knownvalue.Int64Exact(0))},
 			Check: checkTraffic(func() error { return staysWith(t, url, 0) }),
 		},
-		resource.TestStep{ // taken out, it is off, in place
-			Config:           chain(lb, port, servers, check, "idle_timeout = 30"),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_backend_service.web",
+		acctest.Step{ // taken out, it is off, in place
+			Config: chain(lb, port, servers, check, "idle_timeout = 30"),
+			Plan:   updates("alb_backend_service.web"),
+			State: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_backend_service.web",
 				tfjsonpath.New("session_persistence"), knownvalue.Null())},
 			Check: checkTraffic(func() error {
 				if visit := acctest.Visitor(t)(url); len(visit.Cookies) > 0 {
@@ -110,9 +108,9 @@ func TestApplyBuildsWhatBalancesByWeightAndKeepsSessions(t *testing.T) {
 				return byWeight()
 			}),
 		},
-		resource.TestStep{ // off: the port is closed, the object kept
-			Config:           chain(lb, port, servers, check, "enabled = false"),
-			ConfigPlanChecks: updates("alb_listener.web"),
+		acctest.Step{ // off: the port is closed, the object kept
+			Config: chain(lb, port, servers, check, "enabled = false"),
+			Plan:   updates("alb_listener.web"),
 			Check: checkTraffic(func() error {
 				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 				if err != nil {
@@ -124,10 +122,10 @@ func TestApplyBuildsWhatBalancesByWeightAndKeepsSessions(t *testing.T) {
 				return nil
 			}),
 		},
-		resource.TestStep{
-			Config:           chain(lb, port, servers, check, ""),
-			ConfigPlanChecks: updates("alb_listener.web"),
-			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_listener.web",
+		acctest.Step{
+			Config: chain(lb, port, servers, check, ""),
+			Plan:   updates("alb_listener.web"),
+			State: []statecheck.StateCheck{statecheck.ExpectKnownValue("alb_listener.web",
 				tfjsonpath.New("idle_timeout"), knownvalue.Int64Exact(60))},
 			Check: checkTraffic(byWeight),
 		},
@@ -163,7 +161,7 @@ func TestAServerOfWeightZeroTakesNoRequestAndComesBack(t *testing.T) {
 	servers := func(weight string) string {
 		return "a = " + first(weight) + "\n    b = " + second("")
 	}
-	count := func(want map[string]int) resource.TestCheckFunc {
+	count := func(want map[string]int) acctest.Check {
 		return checkTraffic(func() error {
 			if diff := cmp.Diff(want, acctest.Count(acctest.Stranger(t), lb.URL(port), 20)); diff != "" {
 				return fmt.Errorf("20 requests (-want +got):\n%s", diff)
@@ -176,22 +174,22 @@ func TestAServerOfWeightZeroTakesNoRequestAndComesBack(t *testing.T) {
 			tfjsonpath.New("servers").AtMapKey("a").AtMapKey("weight"), knownvalue.Int64Exact(value))}
 	}
 	acctest.Run(t,
-		resource.TestStep{
-			Config:            chain(lb, port, servers(", weight = 0"), "", ""),
-			ConfigStateChecks: weight(0),
-			Check:             count(map[string]int{"b": 20}),
+		acctest.Step{
+			Config: chain(lb, port, servers(", weight = 0"), "", ""),
+			State:  weight(0),
+			Check:  count(map[string]int{"b": 20}),
 		},
-		resource.TestStep{ // left out, it is the default
-			Config:            chain(lb, port, servers(""), "", ""),
-			ConfigPlanChecks:  updates("alb_server_group.web"),
-			ConfigStateChecks: weight(10),
-			Check:             count(map[string]int{"a": 10, "b": 10}),
+		acctest.Step{ // left out, it is the default
+			Config: chain(lb, port, servers(""), "", ""),
+			Plan:   updates("alb_server_group.web"),
+			State:  weight(10),
+			Check:  count(map[string]int{"a": 10, "b": 10}),
 		},
-		resource.TestStep{
-			Config:            chain(lb, port, servers(", weight = 0"), "", ""),
-			ConfigPlanChecks:  updates("alb_server_group.web"),
-			ConfigStateChecks: weight(0),
-			Check:             count(map[string]int{"b": 20}),
+		acctest.Step{
+			Config: chain(lb, port, servers(", weight = 0"), "", ""),
+			Plan:   updates("alb_server_group.web"),
+			State:  weight(0),
+			Check:  count(map[string]int{"b": 20}),
 		},
 	)
 }
@@ -202,11 +200,11 @@ func TestAServerThatDiesIsLeftAndItsClientsMove(t *testing.T) {
 	port := lb.FreePort()
 	first, firstElement := acctest.SampleServer(t, "a")
 	_, secondElement := acctest.SampleServer(t, "b")
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config: chain(lb, port, "a = "+firstElement(", weight = 100")+"\n    b = "+secondElement(", weight = 1"),
 			"session_persistence = {}\n  health_check = { protocol = \"http\", path = \"/health\", codes = [\"200\"], unhealthy_threshold = 2 }", ""),
-		Check: func(state *terraform.State) error {
-			id := state.RootModule().Resources["alb_backend_service.web"].Primary.ID
+		Check: func(state *acctest.State) error {
+			id := state.ID("alb_backend_service.web")
 			acctest.Eventually(t, lb.Healthy(id, 2))
 			visit := acctest.Visitor(t)
 			if before := visit(lb.URL(port)); before.Server != "a" {
@@ -229,7 +227,7 @@ func TestForwardedHeadersReachTheServers(t *testing.T) {
 	lb := acctest.Start(t)
 	port := lb.FreePort()
 	_, element := acctest.SampleServer(t, "a")
-	seen := func(want string) resource.TestCheckFunc {
+	seen := func(want string) acctest.Check {
 		return checkTraffic(func() error {
 			echo := acctest.Echo(t, lb.URL(port)+"echo")
 			var got []string
@@ -245,24 +243,24 @@ func TestForwardedHeadersReachTheServers(t *testing.T) {
 		})
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: chain(lb, port, "a = "+element(""), `forwarded_headers = ["proto", "host"]`, ""),
 			Check:  seen("X-Forwarded-Proto X-Forwarded-Host"),
 		},
-		resource.TestStep{
-			Config:           chain(lb, port, "a = "+element(""), `forwarded_headers = []`, ""),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			Check:            seen(""),
+		acctest.Step{
+			Config: chain(lb, port, "a = "+element(""), `forwarded_headers = []`, ""),
+			Plan:   updates("alb_backend_service.web"),
+			Check:  seen(""),
 		},
-		resource.TestStep{
-			Config:           chain(lb, port, "a = "+element(""), `forwarded_headers = ["lbip", "port"]`, ""),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			Check:            seen("X-Forwarded-Port X-Forwarded-Lbip"),
+		acctest.Step{
+			Config: chain(lb, port, "a = "+element(""), `forwarded_headers = ["lbip", "port"]`, ""),
+			Plan:   updates("alb_backend_service.web"),
+			Check:  seen("X-Forwarded-Port X-Forwarded-Lbip"),
 		},
-		resource.TestStep{
-			Config:           chain(lb, port, "a = "+element(""), "", ""),
-			ConfigPlanChecks: updates("alb_backend_service.web"),
-			Check:            seen(""),
+		acctest.Step{
+			Config: chain(lb, port, "a = "+element(""), "", ""),
+			Plan:   updates("alb_backend_service.web"),
+			Check:  seen(""),
 		},
 	)
 }

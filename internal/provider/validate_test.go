@@ -3,19 +3,14 @@ package provider_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
-	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
 // invalid is one resource that breaks rules, and the errors that it must give: these, each once, and no other.
@@ -364,7 +359,7 @@ resource "alb_server_group" "web" {
 func TestAnErrorOfTheAPIWithinAnAttributeQuotesTheLineOfThat(t *testing.T) {
 	t.Parallel()
 	lb := acctest.Start(t)
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config:      lb.Configuration(fmt.Sprintf(oneGroup, "servers = { a = { address = \"8.8.8.8\" } }")),
 		ExpectError: regexp.MustCompile(`\d: +servers = \{ a = [^│]*[│\s]*Attribute "servers\["a"\].address": `),
 	})
@@ -379,22 +374,16 @@ type diagnostic struct {
 	} `json:"snippet"`
 }
 
-// validate runs `terraform validate` on a configuration, with the provider as it is built for users, and gives its errors.
+// validate runs `terraform validate` on a configuration and gives its errors.
 func validate(t *testing.T, configuration string) []diagnostic {
 	t.Helper()
-	dir := t.TempDir()
-	head := fmt.Sprintf("terraform {\n  required_providers {\n    alb = {\n      source = %q\n    }\n  }\n}\n", provider.Address)
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(head+configuration), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), acctest.Terraform(), "validate", "-json")
-	command.Dir, command.Env, command.Stderr = dir, acctest.BuildProvider(t), os.Stderr
-	output, runErr := command.Output()
+	validation := acctest.NewWorkspace(t, configuration).Start(t, "validate", "-json")
+	runErr := validation.Wait()
 	var result struct {
 		Diagnostics []diagnostic `json:"diagnostics"`
 	}
-	if err := json.Unmarshal(output, &result); err != nil {
-		t.Fatalf("terraform validate: %v, %v\n%s", runErr, err, output)
+	if err := json.Unmarshal([]byte(validation.Output()), &result); err != nil {
+		t.Fatalf("terraform validate: %v, %v\n%s", runErr, err, validation.Output())
 	}
 	var errs []diagnostic
 	for _, found := range result.Diagnostics {

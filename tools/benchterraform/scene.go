@@ -137,7 +137,7 @@ func (s *scene) installProvider() (string, error) {
 	if err := copyProgram(s.chosen.provider, installed); err != nil {
 		return "", err
 	}
-	return installed, os.Link(installed, other)
+	return installed, os.Symlink(installed, other) // processes are found by the name of the program that they run
 }
 
 func copyProgram(from, to string) (err error) {

@@ -3,16 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/alb-project/terraform-provider-alb/internal/acctest"
-	"github.com/alb-project/terraform-provider-alb/internal/provider"
 )
 
 func TestMain(m *testing.M) { os.Exit(acctest.Main(m)) }
@@ -39,18 +35,8 @@ func TestTheSchemasAreThoseThatTerraformShows(t *testing.T) {
 	if err := run(t.Context(), &own); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	head := fmt.Sprintf("terraform {\n  required_providers {\n    alb = {\n      source = %q\n    }\n  }\n}\n", provider.Address)
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(head), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), acctest.Terraform(), "providers", "schema", "-json")
-	command.Dir, command.Env, command.Stderr = dir, acctest.BuildProvider(t), os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, want := schemasIn(t, own.Bytes()), schemasIn(t, output)
+	shown := acctest.NewWorkspace(t, "").Run(t, "providers", "schema", "-json")
+	got, want := schemasIn(t, own.Bytes()), schemasIn(t, []byte(shown))
 	for _, kind := range []string{"provider", "resource_schemas", "data_source_schemas", "functions"} {
 		if want[kind] == nil {
 			t.Errorf("terraform shows no %s", kind)

@@ -1,5 +1,5 @@
-# The servers and the port come from TF_VAR_servers and TF_VAR_port and must be real. A failed check
-# fails its run, so each run here also checks that all servers are healthy.
+# The servers and the port come from a file such as terraform.tfvars and must be real; OpenTofu takes
+# what TF_VAR_servers has for text. A failed check fails its run, so each run here also checks that all servers are healthy.
 
 run "serves" {
   assert {
