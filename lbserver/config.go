@@ -9,6 +9,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi/signature"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
 )
 
 // Config is the configuration of a Server. Start from DefaultConfig.
@@ -99,6 +100,15 @@ func DefaultAllowedNetworks() []netip.Prefix {
 		netip.MustParsePrefix("::1/128"),
 		netip.MustParsePrefix("fc00::/7"),
 	}
+}
+
+// plain puts the addresses and networks in their plain form: an IPv4-mapped one is the IPv4 one that it stands for.
+func (c *Config) plain() (err error) {
+	c.VIP = c.VIP.Unmap()
+	if c.AllowedNetworks, err = networks.PlainSet(c.AllowedNetworks); err != nil {
+		return fmt.Errorf("networks of servers (--target-cidrs): %w", err)
+	}
+	return nil
 }
 
 // check judges what can be judged before anything is opened.

@@ -29,6 +29,6 @@ func (attributes) Attribute(field string) (path.Path, bool) {
 
 // replaces reports whether a plan replaces the load balancer of a state, by the attributes that cannot change in place.
 func (m model) replaces(before model) bool {
-	return !base.SameAddress(m.Address.ValueString(), before.Address.ValueString()) ||
+	return !lbapi.SameAddress(m.Address.ValueString(), before.Address.ValueString()) ||
 		!m.SubnetID.Equal(before.SubnetID) || !m.AvailabilityZones.Equal(before.AvailabilityZones)
 }

@@ -43,7 +43,7 @@ func (m *attributes) read(ctx context.Context, balancer lbapi.LoadBalancer, diag
 	m.ID = types.StringValue(balancer.ID)
 	m.Name = types.StringValue(balancer.Name)
 	m.Description = types.StringValue(balancer.Description)
-	if !base.SameAddress(m.Address.ValueString(), balancer.PrivateIP.Address) {
+	if !lbapi.SameAddress(m.Address.ValueString(), balancer.PrivateIP.Address) {
 		m.Address = types.StringValue(balancer.PrivateIP.Address) // the same address stays as it is written
 	}
 	m.SubnetID = base.TextOrNull(balancer.SubnetID)

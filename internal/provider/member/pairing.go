@@ -13,7 +13,6 @@ import (
 	"strconv"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
-	"github.com/alb-project/terraform-provider-alb/internal/provider/base"
 	"github.com/alb-project/terraform-provider-alb/internal/provider/planning"
 )
 
@@ -52,7 +51,7 @@ func (s Server) Describe() string {
 }
 
 func addressHost(address string) Host {
-	return Host{lbapi.ServerAddress, base.ShortestAddress(address)}
+	return Host{lbapi.ServerAddress, lbapi.ShortestAddress(address)}
 }
 
 func hostOf(s lbapi.Server) Host {

@@ -19,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
 )
 
 // version is set by the release build.
@@ -42,10 +43,10 @@ type flags struct {
 	DataDir   string `name:"data-dir" default:"./lbserver-data" placeholder:"DIR" help:"Directory of the store and the generated keys (default ${default})." group:"State and access"`
 	Region    string `name:"region" default:"local" placeholder:"NAME" help:"Region that the API answers for (default ${default})." group:"State and access"`
 
-	TargetCIDRs  []netip.Prefix `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
-	Instances    string         `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
-	CheckSpeedup int            `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
-	DrainTimeout time.Duration  `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
+	TargetCIDRs  []network     `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
+	Instances    string        `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
+	CheckSpeedup int           `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
+	DrainTimeout time.Duration `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
 	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`
@@ -54,6 +55,24 @@ type flags struct {
 	Quotas quotas `embed:"" prefix:"quota-" group:"Quotas"`
 
 	Version kong.VersionFlag `name:"version" env:"-" help:"Print the version and exit."`
+}
+
+// network is a network or an address, as package networks reads it.
+type network netip.Prefix
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (n *network) UnmarshalText(text []byte) error {
+	parsed, err := networks.Parse(string(text))
+	*n = network(parsed)
+	return err
+}
+
+func prefixes(list []network) []netip.Prefix {
+	all := make([]netip.Prefix, len(list))
+	for i, each := range list {
+		all[i] = netip.Prefix(each)
+	}
+	return all
 }
 
 type quotas struct {
@@ -165,7 +184,7 @@ func (f *flags) config(logTo io.Writer) (lbserver.Config, error) {
 	config.APITLSCert, config.APITLSKey = f.APITLSCert, f.APITLSKey
 	config.APIInsecure = f.APIInsecure
 	if len(f.TargetCIDRs) > 0 {
-		config.AllowedNetworks = f.TargetCIDRs
+		config.AllowedNetworks = prefixes(f.TargetCIDRs)
 	}
 	config.Inventory = f.Instances
 	config.CheckSpeedup = f.CheckSpeedup

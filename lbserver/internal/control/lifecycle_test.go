@@ -259,3 +259,25 @@ func TestAnEmptyListIsAListAndNeverNull(t *testing.T) {
 	group := a.create("targetGroups", `{"targetGroupName":"empty","loadBalancerId":"`+a.alb+`"}`)
 	expectFields(t, a.must("GET", base+"targetGroups/"+group, "")["targetGroup"], map[string]any{"targets": []any{}})
 }
+
+// An IPv4-mapped address names the same host as the IPv4 address, and listings show and find it by either.
+func TestAddressesAreShownInTheirShortestForm(t *testing.T) {
+	a := newAPI(t)
+	balancer := a.create("loadBalancers", `{"loadBalancerName":"mapped","privateIpAddress":"::ffff:127.0.0.7"}`)
+	expectFields(t, a.must("GET", base+"loadBalancers/"+balancer, "")["loadBalancer"], map[string]any{
+		"privateIp": map[string]any{"privateIpAddress": "127.0.0.7"},
+	})
+	group := a.create("targetGroups", `{"targetGroupName":"servers","loadBalancerId":"$ALB","type":"ip"}`)
+	path := base + "targetGroups/" + group
+	a.must("POST", path+":registerTargets", servers(`{"type":"ip","ipAddress":"::ffff:10.0.0.8"},{"type":"ip","ipAddress":"FD00:0::8"}`))
+	for text, want := range map[string]string{
+		"10.0.0.8": "10.0.0.8", "::ffff:10.0.0.8": "10.0.0.8", "fd00::8": "fd00::8", "fd00:0:0::8": "fd00::8",
+	} {
+		described := a.must("GET", path+":describeTargets?filters.1.name=ipAddress&filters.1.values.1="+text, "")
+		targets, _ := described["targets"].([]any)
+		if len(targets) != 1 {
+			t.Fatalf("%d servers have the address %s", len(targets), text)
+		}
+		expectFields(t, targets[0], map[string]any{"ipAddress": want})
+	}
+}

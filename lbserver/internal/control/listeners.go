@@ -2,7 +2,6 @@ package control
 
 import (
 	"net/http"
-	"net/netip"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/ids"
@@ -176,11 +175,10 @@ func overlap(a, b *lbapi.LoadBalancer) bool {
 	if a == nil || a.ID == b.ID {
 		return a != nil
 	}
-	first, errFirst := netip.ParseAddr(a.PrivateIP.Address)
-	second, errSecond := netip.ParseAddr(b.PrivateIP.Address)
+	first, errFirst := lbapi.ParseAddress(a.PrivateIP.Address)
+	second, errSecond := lbapi.ParseAddress(b.PrivateIP.Address)
 	if errFirst != nil || errSecond != nil {
 		return false
 	}
-	first, second = first.Unmap(), second.Unmap()
 	return first == second || first.IsUnspecified() || second.IsUnspecified()
 }

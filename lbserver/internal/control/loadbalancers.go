@@ -2,7 +2,6 @@ package control
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
@@ -61,6 +60,7 @@ func createLoadBalancer(c *call, change *change) (any, error) {
 	assign(&object.Type, body.Type)
 	assign(&object.SubnetID, body.SubnetID)
 	assign(&object.PrivateIP.Address, body.PrivateIPAddress)
+	object.PrivateIP.Address = lbapi.ShortestAddress(object.PrivateIP.Address)
 	assign(&object.Description, body.Description)
 	assign(&object.DeleteProtection, body.DeleteProtection)
 	details := append(object.Violations(), loadBalancerViolations(&object)...)
@@ -94,7 +94,7 @@ func invalidVIP(text string) string {
 	if reason := lbapi.InvalidAddress(text); reason != "" {
 		return reason
 	}
-	if address, err := netip.ParseAddr(text); err != nil || address.IsMulticast() {
+	if address, err := lbapi.ParseAddress(text); err != nil || address.IsMulticast() {
 		return "must be the address of one host, got " + text
 	}
 	return ""

@@ -88,7 +88,7 @@ func (f filter) matches(field string) bool {
 		if f.operator == operatorLike {
 			return strings.Contains(field, value)
 		}
-		return field == value
+		return lbapi.SameAddress(field, value)
 	})
 }
 

@@ -2,7 +2,6 @@ package control
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 
@@ -85,6 +84,7 @@ func newServer(group *lbapi.ServerGroup, body *lbapi.RegisterServer) lbapi.Serve
 	assign(&server.Type, body.Type)
 	assign(&server.InstanceID, body.InstanceID)
 	assign(&server.Address, body.Address)
+	server.Address = lbapi.ShortestAddress(server.Address)
 	assign(&server.Port, body.Port)
 	assign(&server.Weight, body.Weight)
 	return server
@@ -103,7 +103,7 @@ func (s *Server) judgeServer(group *lbapi.ServerGroup, server *lbapi.Server, at 
 			server.Type, nameServerGroup(group), group.Type)}
 	}
 	if server.Type == lbapi.ServerAddress {
-		address, _ := netip.ParseAddr(server.Address) // the networks refuse the zero Addr
+		address, _ := lbapi.ParseAddress(server.Address) // the networks refuse the zero Addr
 		if reason := s.config.Networks.Refuses(address); reason != "" {
 			return []lbapi.Detail{detail(at+".ipAddress", "%s", reason)}
 		}
@@ -251,10 +251,7 @@ func location(server *lbapi.Server) string {
 	if server.Type != lbapi.ServerAddress {
 		return "instance " + server.InstanceID + " with " + port
 	}
-	if address, err := netip.ParseAddr(server.Address); err == nil {
-		return address.Unmap().String() + " with " + port
-	}
-	return server.Address + " with " + port
+	return lbapi.ShortestAddress(server.Address) + " with " + port
 }
 
 func describe(server *lbapi.Server) string {

@@ -137,11 +137,11 @@ func (i *Inventory) parse(text []byte) (map[string]Instance, error) {
 		if reason := lbapi.InvalidAddress(entry.Address); reason != "" {
 			return nil, &FileError{i.path, id + ".ipAddress", reason}
 		}
-		address, _ := netip.ParseAddr(entry.Address) // the networks refuse the zero Addr
+		address, _ := lbapi.ParseAddress(entry.Address) // the networks refuse the zero Addr
 		if reason := i.networks.Refuses(address); reason != "" {
 			return nil, &FileError{i.path, id + ".ipAddress", reason}
 		}
-		instances[id] = Instance{Type: entry.Type, Address: address.Unmap()}
+		instances[id] = Instance{Type: entry.Type, Address: address}
 	}
 	return instances, nil
 }

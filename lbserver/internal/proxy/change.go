@@ -84,7 +84,7 @@ func (c *Change) place(ctx context.Context, status *Status, on *lbapi.LoadBalanc
 		failure.Err = errors.New("its load balancer does not exist")
 		return failure
 	}
-	vip, err := netip.ParseAddr(on.PrivateIP.Address)
+	vip, err := lbapi.ParseAddress(on.PrivateIP.Address)
 	if err != nil {
 		failure.Err = err
 		return failure

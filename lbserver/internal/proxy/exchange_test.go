@@ -71,6 +71,37 @@ func testServersGetForwardedFieldsAndNoForgedOnes(t *testing.T, e engine) {
 	}
 }
 
+// The load balancer's address is the one that the client connected to: on a wildcard address that differs from connection
+// to connection, and an IPv4-mapped address is the IPv4 address that it stands for.
+func TestServersGetTheAddressThatTheClientConnectedTo(t *testing.T) {
+	onEachEngine(t, testServersGetTheAddressThatTheClientConnectedTo)
+}
+
+func testServersGetTheAddressThatTheClientConnectedTo(t *testing.T, e engine) {
+	heads := make(chan http.Header, 1)
+	b := e.newBed(t, serverOf(t, func(_ http.ResponseWriter, r *http.Request) { heads <- r.Header }))
+	b.changeService(func(s *lbapi.BackendService) { s.ForwardedLBIP = true })
+	for _, test := range []struct{ vip, connect, want string }{
+		{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"::ffff:127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"0.0.0.0", "127.0.0.1", "127.0.0.1"},
+		{"::", "127.0.0.1", "127.0.0.1"},
+		{"::", "::1", "::1"},
+	} {
+		b.changeVIP(test.vip)
+		_, port, _ := net.SplitHostPort(b.address)
+		b.address = net.JoinHostPort(test.connect, port)
+		b.dial().get("/")
+		head := <-heads
+		if got := head.Values("X-Forwarded-LBIP"); len(got) != 1 || got[0] != test.want {
+			t.Errorf("VIP %s, connected to %s: X-Forwarded-LBIP %q, want %q", test.vip, test.connect, got, test.want)
+		}
+		if got := head.Get("X-Forwarded-For"); got != test.connect {
+			t.Errorf("VIP %s, connected from %s: X-Forwarded-For %q", test.vip, test.connect, got)
+		}
+	}
+}
+
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	onEachEngine(t, testPipelinedRequestsAreAnsweredInOrder)
 }

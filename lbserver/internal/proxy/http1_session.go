@@ -182,9 +182,9 @@ func (s *http1Session) appendForwarded(dst []byte, config *service.Config) []byt
 		dst = strconv.AppendUint(dst, uint64(s.listener.address.Port()), 10)
 		dst = append(dst, "\r\n"...)
 	}
-	if config.Object.ForwardedLBIP && config.VIP.IsValid() {
+	if config.Object.ForwardedLBIP {
 		dst = append(dst, "X-Forwarded-LBIP: "...)
-		dst = config.VIP.AppendTo(dst)
+		dst = s.localAddress().Addr().AppendTo(dst)
 		dst = append(dst, "\r\n"...)
 	}
 	if config.Object.ForwardedClientPort {

@@ -203,6 +203,14 @@ func (b *bed) changeListener(change func(*lbapi.Listener)) {
 	b.apply()
 }
 
+// changeVIP makes the load balancer listen on another address, on a new port.
+func (b *bed) changeVIP(address string) {
+	b.t.Helper()
+	b.state.LoadBalancers = map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: address}}}
+	b.changeListener(func(l *lbapi.Listener) { l.Port = freePort(b.t) })
+	b.address = b.proxy.Listeners()[0].Address.String()
+}
+
 // changeServers puts another server group in force.
 func (b *bed) changeServers(group *lbapi.ServerGroup) {
 	b.t.Helper()

@@ -106,7 +106,7 @@ func (r *Registry) Prepare(next *snapshot.Snapshot, changed snapshot.Difference)
 // concerned lists the ids of the backend services that may have to change.
 func concerned(next *snapshot.Snapshot, changed snapshot.Difference, keysChanged bool) []string {
 	ids := slices.Clone(changed.BackendServices)
-	if keysChanged || len(changed.LoadBalancers) > 0 {
+	if keysChanged {
 		ids = slices.AppendSeq(ids, maps.Keys(next.BackendServices))
 	} else if len(changed.ServerGroups) > 0 {
 		for id, object := range next.BackendServices {
@@ -160,11 +160,7 @@ func closePools(endpoints []*Endpoint) {
 func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot) *Config {
 	config := &Config{
 		Object: object, CookieName: lbapi.CookieName(object.ID),
-		group: next.ServerGroupOf(object), loadBalancer: next.LoadBalancers[object.LoadBalancerID],
-	}
-	if loadBalancer := config.loadBalancer; loadBalancer != nil {
-		// The control API refuses a VIP that does not parse; without one, X-Forwarded-LBIP is left out.
-		config.VIP, _ = netip.ParseAddr(loadBalancer.PrivateIP.Address)
+		group: next.ServerGroupOf(object),
 	}
 	if config.group != nil {
 		config.addresses = make([]netip.AddrPort, len(config.group.Servers))
@@ -178,8 +174,7 @@ func (r *Registry) outline(object *lbapi.BackendService, next *snapshot.Snapshot
 // sameAs reports whether an outline leads to the same configuration. Objects of a snapshot that did not change are the same
 // pointers; the addresses of instances may change although they are.
 func (c *Config) sameAs(outline *Config) bool {
-	return c.Object == outline.Object && c.VIP == outline.VIP && c.group == outline.group &&
-		slices.Equal(c.addresses, outline.addresses)
+	return c.Object == outline.Object && c.group == outline.group && slices.Equal(c.addresses, outline.addresses)
 }
 
 // complete adds cookies and endpoints to an outline. Endpoints keep live servers and pools if they can.
@@ -253,7 +248,7 @@ func (r *Registry) address(server *lbapi.Server, object *lbapi.BackendService) n
 		}
 		return netip.AddrPort{}
 	}
-	address, err := netip.ParseAddr(server.Address)
+	address, err := lbapi.ParseAddress(server.Address)
 	if err != nil {
 		return netip.AddrPort{} // the control API refuses it
 	}

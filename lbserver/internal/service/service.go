@@ -48,8 +48,6 @@ type PersistenceCounters struct {
 // Config is a backend service at one revision. Immutable.
 type Config struct {
 	Object *lbapi.BackendService
-	// VIP is the address of the load balancer, for X-Forwarded-LBIP.
-	VIP netip.Addr
 	// CookieName is the name of the persistence cookie, on or off: browsers keep theirs when persistence is turned off, and
 	// the servers must not see it even then.
 	CookieName string
@@ -58,9 +56,8 @@ type Config struct {
 	Endpoints []*Endpoint // every server of the group whose address is known, by server id
 
 	// What the configuration was made from; equal again means that nothing changed.
-	loadBalancer *lbapi.LoadBalancer
-	group        *lbapi.ServerGroup
-	addresses    []netip.AddrPort // of the servers of group, in its order; zero where the inventory has none
+	group     *lbapi.ServerGroup
+	addresses []netip.AddrPort // of the servers of group, in its order; zero where the inventory has none
 }
 
 // Eligible is the configuration with the servers that may take a new request: weight above 0 and not unhealthy. Immutable.

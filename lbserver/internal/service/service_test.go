@@ -253,6 +253,15 @@ func TestInstancesFollowTheInventory(t *testing.T) {
 }
 
 // Two instances may resolve to one address; round robin still gives both their share.
+// The state may hold an address in any spelling; the traffic, the logs and the metrics know one.
+func TestAServersMappedAddressIsItsIPv4Address(t *testing.T) {
+	mapped := lbapi.Server{ID: "a", Type: lbapi.ServerAddress, Address: "::ffff:127.0.0.1", Port: 8080, Weight: 1}
+	f := newFixture(t, mapped)
+	if got, want := f.endpoint("a").Address, netip.MustParseAddrPort("127.0.0.1:8080"); got != want {
+		t.Errorf("the server's address is %s, want %s", got, want)
+	}
+}
+
 func TestServersOfOneAddressBothTakePart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t,
