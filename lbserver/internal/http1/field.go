@@ -33,7 +33,8 @@ const (
 	kindForwardedFor
 	// kindForwarded are the fields that only a load balancer may set. A client's are always removed, and so are all
 	// spellings with another byte in place of "-": CGI servers can't distinguish "_" from "-", and some turn every byte
-	// except letters and digits into "_" (lighttpd).
+	// except letters and digits into "_" (lighttpd). Some of them this load balancer never sets (Forwarded, RFC 7239;
+	// X-Real-IP; X-Forwarded-Ssl, X-Forwarded-Scheme and Front-End-Https, which frameworks read as X-Forwarded-Proto).
 	kindForwarded
 	// kindFramingTwin is a field whose name becomes that of a framing field if "_", or another byte, is taken for "-".
 	// CGI servers do that (RFC 3875, 4.1.18; see kindForwarded). A request with one is refused: it could have another
@@ -117,7 +118,11 @@ func kindOf(name []byte) kind {
 		if equalFold(name, "max-forwards") {
 			return kindMaxForwards
 		}
-	case 'a', 'd', 'f', 'l', 'o', 'r', 'v':
+	case 'f':
+		if equalFold(name, "forwarded") || equalDashed(name, "front-end-https") {
+			return kindForwarded
+		}
+	case 'a', 'd', 'l', 'o', 'r', 'v':
 		return kindOfEndToEnd(name)
 	}
 	return kindOther
@@ -156,8 +161,6 @@ func kindOfEndToEnd(name []byte) kind {
 		known = equalFold(name, "origin")
 	case len("location"):
 		known = equalFold(name, "location")
-	case len("forwarded"):
-		known = equalFold(name, "forwarded")
 	case len("authorization"):
 		known = equalFold(name, "authorization")
 	}
@@ -169,8 +172,8 @@ func kindOfEndToEnd(name []byte) kind {
 
 func kindOfX(name []byte) kind {
 	const prefix = "x-forwarded-"
-	if equalFold(name, "x-real-ip") {
-		return kindEndToEnd
+	if equalDashed(name, "x-real-ip") {
+		return kindForwarded
 	}
 	if len(name) <= len(prefix) || !equalDashed(name[:len(prefix)], prefix) {
 		return kindOther
@@ -179,7 +182,7 @@ func kindOfX(name []byte) kind {
 	case equalFold(name, "x-forwarded-for"):
 		return kindForwardedFor
 	case equalDashed(rest, "for"), equalDashed(rest, "proto"), equalDashed(rest, "port"), equalDashed(rest, "host"),
-		equalDashed(rest, "lbip"), equalDashed(rest, "client-port"):
+		equalDashed(rest, "lbip"), equalDashed(rest, "client-port"), equalDashed(rest, "ssl"), equalDashed(rest, "scheme"):
 		return kindForwarded
 	}
 	return kindOther
