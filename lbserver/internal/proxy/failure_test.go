@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
@@ -30,6 +31,10 @@ func expectOwn(t *testing.T, response *http.Response, body string, status int) {
 	}
 	if len(response.Header.Values("Set-Cookie")) > 0 {
 		t.Errorf("a %d of our own sets a cookie", status)
+	}
+	dates := response.Header.Values("Date")
+	if date, err := http.ParseTime(strings.Join(dates, ",")); err != nil || time.Since(date).Abs() > patience {
+		t.Errorf("a %d of our own has the dates %q", status, dates)
 	}
 }
 

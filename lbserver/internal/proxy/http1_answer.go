@@ -29,7 +29,7 @@ func (x *exchange) answerExhausted() (keep bool) {
 	return x.answer(http.StatusNotImplemented, "the load balancer itself reflects no TRACE, and Max-Forwards let it go no further", false)
 }
 
-// answer sends a response of our own: short, plain, with the request's id and never with a Set-Cookie. It reports whether
+// answer sends a response of our own: short, plain, dated, with the request's id and never with a Set-Cookie. It reports whether
 // the client's connection may carry another request, which takes a request that was read to its end and mayKeep.
 func (x *exchange) answer(status int, reason string, mayKeep bool) (keep bool) {
 	keep = mayKeep && x.head != nil && x.request.KeepAlive() && !x.upload.started() && x.requestBody.ended && !x.draining()
@@ -50,7 +50,9 @@ func (x *exchange) answer(status int, reason string, mayKeep bool) (keep bool) {
 
 	out := append(make([]byte, 0, smallBuffer/4), "HTTP/1.1 "...)
 	out = append(out, text[:statusLength]...)
-	out = append(out, "\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "...)
+	out = append(out, "\r\n"...)
+	out = append(out, x.proxy.date.At(x.engine.Now())...)
+	out = append(out, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "...)
 	out = strconv.AppendInt(out, int64(len(text)), 10)
 	if status == http.StatusServiceUnavailable {
 		out = append(out, "\r\nRetry-After: "...)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/logqueue"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
@@ -58,6 +59,7 @@ type Proxy struct {
 
 	buffers   buffers
 	exchanges exchanges
+	date      http1.DateLine // of our own responses
 
 	mu        sync.Mutex
 	stopped   bool                       // under mu
