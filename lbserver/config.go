@@ -38,6 +38,9 @@ type Config struct {
 	Inventory string
 	// CheckSpeedup divides the intervals of health checks, and their timeouts down to 1 s, for tests; 1 or more.
 	CheckSpeedup int
+	// TrustedProxies are the networks of proxies and TLS terminators in front of the listeners. What these say of their
+	// clients counts: X-Forwarded-Proto, -Port and -Host are kept, and X-Forwarded-For names the client.
+	TrustedProxies []netip.Prefix
 	// DrainTimeout is how long requests in flight may go on when the server stops, and when their listener is turned off or
 	// deleted; 0 ends them at once.
 	DrainTimeout time.Duration
@@ -107,6 +110,9 @@ func (c *Config) plain() (err error) {
 	c.VIP = c.VIP.Unmap()
 	if c.AllowedNetworks, err = networks.PlainSet(c.AllowedNetworks); err != nil {
 		return fmt.Errorf("networks of servers (--target-cidrs): %w", err)
+	}
+	if c.TrustedProxies, err = networks.PlainSet(c.TrustedProxies); err != nil {
+		return fmt.Errorf("networks of trusted proxies (--trusted-proxies): %w", err)
 	}
 	return nil
 }

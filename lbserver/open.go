@@ -65,13 +65,14 @@ func (s *Server) restore(networks inventory.Networks) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
 	defer cancel()
 	if s.node, err = node.New(node.Config{
-		Resolver:      s.inventory,
-		DrainTimeout:  s.config.DrainTimeout,
-		CheckSpeedup:  s.config.CheckSpeedup,
-		AccessLog:     s.config.AccessLog,
-		AccessLogJSON: s.config.AccessLogJSON,
-		Now:           s.config.Now,
-		Log:           s.log,
+		Resolver:       s.inventory,
+		DrainTimeout:   s.config.DrainTimeout,
+		TrustedProxies: s.config.TrustedProxies,
+		CheckSpeedup:   s.config.CheckSpeedup,
+		AccessLog:      s.config.AccessLog,
+		AccessLogJSON:  s.config.AccessLogJSON,
+		Now:            s.config.Now,
+		Log:            s.log,
 	}); err != nil {
 		return err
 	}

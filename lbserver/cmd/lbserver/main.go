@@ -43,10 +43,11 @@ type flags struct {
 	DataDir   string `name:"data-dir" default:"./lbserver-data" placeholder:"DIR" help:"Directory of the store and the generated keys (default ${default})." group:"State and access"`
 	Region    string `name:"region" default:"local" placeholder:"NAME" help:"Region that the API answers for (default ${default})." group:"State and access"`
 
-	TargetCIDRs  []network     `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
-	Instances    string        `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
-	CheckSpeedup int           `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
-	DrainTimeout time.Duration `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
+	TargetCIDRs    []network     `name:"target-cidrs" placeholder:"CIDR,…" help:"Networks in which servers may lie (default: the private ranges and loopback). Link-local addresses are always refused." group:"Traffic"`
+	TrustedProxies []network     `name:"trusted-proxies" placeholder:"CIDR,…" help:"Networks or addresses of proxies and TLS terminators in front of the listeners: their X-Forwarded-Proto, -Port and -Host are kept, and their X-Forwarded-For names the client (default: none)." group:"Traffic"`
+	Instances      string        `name:"instances" placeholder:"FILE" help:"Inventory: JSON file that gives instance ids their addresses; read again when it changes." group:"Traffic"`
+	CheckSpeedup   int           `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
+	DrainTimeout   time.Duration `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
 	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`
@@ -186,6 +187,7 @@ func (f *flags) config(logTo io.Writer) (lbserver.Config, error) {
 	if len(f.TargetCIDRs) > 0 {
 		config.AllowedNetworks = prefixes(f.TargetCIDRs)
 	}
+	config.TrustedProxies = prefixes(f.TrustedProxies)
 	config.Inventory = f.Instances
 	config.CheckSpeedup = f.CheckSpeedup
 	config.DrainTimeout = f.DrainTimeout

@@ -388,6 +388,9 @@ func TestStartUpErrorsSayWhatToDo(t *testing.T) {
 		"region of two":          {t.TempDir(), []string{"--region=a/b"}, []string{`region must be of visible ASCII characters other than "/" and ",", got "a/b"`}},
 		"access key of two":      {t.TempDir(), []string{"--access-key=a,b", "--secret-key=s"}, []string{"access key must be of visible ASCII", `got "a,b"`}},
 		"negative drain timeout": {t.TempDir(), []string{"--drain-timeout=-1s"}, []string{"drain timeout -1s", "0, which ends requests in flight at once, or more"}},
+		"a proxy of no network":  {t.TempDir(), []string{"--trusted-proxies=10.0.0.0/8,10.0.0.0/33"}, []string{"--trusted-proxies", `"10.0.0.0/33"`}},
+		"a proxy by its name":    {t.TempDir(), []string{"--trusted-proxies=localhost"}, []string{"--trusted-proxies", `"localhost"`, "CIDR"}},
+		"a server in no network": {t.TempDir(), []string{"--target-cidrs=10.0.0"}, []string{"--target-cidrs", `"10.0.0"`}},
 		"no region":              {t.TempDir(), []string{"--region="}, []string{"region is empty"}},
 		"environment variable":   {t.TempDir(), []string{"--check-speedup", "0"}, []string{"check speed-up 0"}},
 	} {

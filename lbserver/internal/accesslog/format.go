@@ -17,7 +17,7 @@ type Format string
 //	192.0.2.7:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080
 //	1.234 200 87 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
 //
-// (without the line break). The fields are: the client; the time in UTC when the request's head was complete; listener;
+// (without the line break). The fields are: the client, without a port if a trusted proxy told its address; the time in UTC when the request's head was complete; listener;
 // backend service and server; the server's address; duration from that time in milliseconds; status (0: none was sent);
 // bytes received and sent, heads included; retries; request id; request line; Host; User-Agent; and why the request
 // failed. An unknown value is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are
@@ -114,6 +114,14 @@ func appendText(line []byte, entry *proxy.Entry, second *second) []byte {
 func appendAddress(line []byte, address netip.AddrPort) []byte {
 	if !address.IsValid() {
 		return append(line, '-')
+	}
+	return appendHostPort(line, address)
+}
+
+// appendHostPort appends an address with its port, if that is known.
+func appendHostPort(line []byte, address netip.AddrPort) []byte {
+	if address.Port() == 0 {
+		return address.Addr().AppendTo(line)
 	}
 	return address.AppendTo(line)
 }
@@ -213,7 +221,7 @@ func appendAddressField(line []byte, opening string, address netip.AddrPort) []b
 		return line
 	}
 	line = append(line, opening...)
-	return append(address.AppendTo(line), '"')
+	return append(appendHostPort(line, address), '"')
 }
 
 // appendOurs is appendString for one of our own words, which needs no escaping.

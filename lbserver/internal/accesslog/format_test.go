@@ -44,10 +44,17 @@ func TestTextLine(t *testing.T) {
 	}
 	old := sample()
 	old.Version10, old.Host, old.Failure = true, nil, "the server closed the connection"
+	proxied := sample()
+	proxied.Client = netip.AddrPortFrom(netip.MustParseAddr("2001:db8::9"), 0)
 	for name, test := range map[string]struct {
 		entry *proxy.Entry
 		want  string
 	}{
+		"behind a trusted proxy": {
+			proxied, `2001:db8::9 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa ` +
+				`backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080 1.234 200 17 5120 1 9f86d081884c7d65 ` +
+				`"GET /a?b=1 HTTP/1.1" "example.com" "Mozilla/5.0 (\"x\")" "-"`,
+		},
 		"a request": {
 			sample(), `[2001:db8::7]:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa ` +
 				`backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080 1.234 200 17 5120 1 9f86d081884c7d65 ` +
@@ -79,6 +86,11 @@ func TestJSONObject(t *testing.T) {
 			`"server_address":"10.0.0.5:8080","client":"[2001:db8::7]:51234","method":"GET","target":"/a?b=1",` +
 			`"protocol":"HTTP/1.1","host":"example.com","user_agent":"Mozilla/5.0 (\"x\")","status":200,` +
 			`"duration_ms":1.234,"bytes_received":17,"bytes_sent":5120,"retries":1}`},
+		"behind a trusted proxy": {
+			&proxy.Entry{Time: sample().Time, Client: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), 0)},
+			`{"time":"2026-11-22T17:04:38.123Z","request_id":"0000000000000000","client":"192.0.2.7","status":0,"duration_ms":0.000,` +
+				`"bytes_received":0,"bytes_sent":0,"retries":0}`,
+		},
 		"hardly anything known": {
 			&proxy.Entry{Time: sample().Time, Failure: "timeout"},
 			`{"time":"2026-11-22T17:04:38.123Z","request_id":"0000000000000000","status":0,"duration_ms":0.000,"bytes_received":0,"bytes_sent":0,` +

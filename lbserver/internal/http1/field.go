@@ -31,6 +31,11 @@ const (
 	kindSetCookie
 	kindCacheControl
 	kindForwardedFor
+	// kindForwardedProto, kindForwardedPort and kindForwardedHost are like kindForwarded for clients, and kept from a
+	// trusted proxy.
+	kindForwardedProto
+	kindForwardedPort
+	kindForwardedHost
 	// kindForwarded are the fields that only a load balancer may set. A client's are always removed, and so are all
 	// spellings with another byte in place of "-": CGI servers can't distinguish "_" from "-", and some turn every byte
 	// except letters and digits into "_" (lighttpd). Some of them this load balancer never sets (Forwarded, RFC 7239;
@@ -181,6 +186,12 @@ func kindOfX(name []byte) kind {
 	switch rest := name[len(prefix):]; {
 	case equalFold(name, "x-forwarded-for"):
 		return kindForwardedFor
+	case equalFold(name, "x-forwarded-proto"):
+		return kindForwardedProto
+	case equalFold(name, "x-forwarded-port"):
+		return kindForwardedPort
+	case equalFold(name, "x-forwarded-host"):
+		return kindForwardedHost
 	case equalDashed(rest, "for"), equalDashed(rest, "proto"), equalDashed(rest, "port"), equalDashed(rest, "host"),
 		equalDashed(rest, "lbip"), equalDashed(rest, "client-port"), equalDashed(rest, "ssl"), equalDashed(rest, "scheme"):
 		return kindForwarded

@@ -203,3 +203,73 @@ func FuzzChunked(f *testing.F) {
 		}
 	})
 }
+
+// FuzzForwardedFor compares the client that X-Forwarded-For names with that of a plain reading, and checks that nothing a client
+// sends hides what a trusted proxy adds at the end.
+func FuzzForwardedFor(f *testing.F) {
+	for _, value := range []string{
+		"192.0.2.1, 10.0.0.1", "unknown, 10.0.0.1,", "[2001:db8::1]:80, 10.0.0.1:80", "fe80::1%eth0", "::ffff:10.0.0.1", `"a, 10.0.0.1`, "[::1, 1:2",
+		"[fe80::1%]:1, 1.2.3.4%x", "[::1%]]:1, [::1%a]:2]:3, [::1%[]", "::1,::1,::1", "\t,\t, 10.0.0.01",
+	} {
+		f.Add(value, "10.0.0.9")
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		read := func(values ...string) (netip.Addr, bool) {
+			raw := []byte(lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-For: "+strings.Join(values, "\r\nX-Forwarded-For: ")))
+			r := new(Request)
+			r.Reset()
+			if n, err := r.Parse(raw); err != nil || n != len(raw) || r.count != len(values)+1 {
+				return netip.Addr{}, false
+			}
+			return r.ForwardedClient(raw, trustsTen), true
+		}
+		got, ok := read(first, second)
+		if !ok {
+			return
+		}
+		if want := plainForwardedClient(first + "," + second); got != want {
+			t.Fatalf("%q and %q name %s, read plainly %s", first, second, got, want)
+		}
+		if got.Is4In6() || got.Zone() != "" {
+			t.Fatalf("%q and %q name %s", first, second, got)
+		}
+		added := netip.MustParseAddr("192.0.2.7")
+		if got, ok := read(first, second+", 192.0.2.7"); ok && got != added {
+			t.Fatalf("%q and %q hide an address at their end: %s", first, second, got)
+		}
+		if got, ok := read(first, second, "192.0.2.7", "10.0.0.1"); ok && got != added {
+			t.Fatalf("%q and %q hide an address on lines of its own: %s", first, second, got)
+		}
+	})
+}
+
+// plainForwardedClient is ForwardedClient without regard to time and memory.
+func plainForwardedClient(list string) (client netip.Addr) {
+	elements := strings.Split(list, ",")
+	slices.Reverse(elements)
+	for _, element := range elements {
+		if element = strings.Trim(element, " \t"); element == "" {
+			continue
+		}
+		if element[0] == '[' && strings.Count(element, "]") > 1 {
+			return client // netip takes all but the last for the zone's
+		}
+		hop, err := netip.ParseAddr(element)
+		if both, bothErr := netip.ParseAddrPort(element); err != nil && bothErr == nil {
+			hop, err = both.Addr(), nil
+		}
+		if bare, ok := strings.CutPrefix(element, "["); err != nil && ok && strings.HasSuffix(bare, "]") {
+			hop, err = netip.ParseAddr(strings.TrimSuffix(bare, "]"))
+			if hop.Is4() {
+				return client
+			}
+		}
+		if err != nil {
+			return client
+		}
+		if client = hop.Unmap().WithZone(""); !trustsTen(client) {
+			return client
+		}
+	}
+	return client
+}

@@ -9,8 +9,12 @@ import (
 type RequestRewrite struct {
 	// CookieName is the name of the cookie that is removed from Cookie; "" removes nothing.
 	CookieName string
-	// ClientAddress is appended to X-Forwarded-For; the zero Addr leaves that field as it came.
+	// ClientAddress, the address that the connection came from, is appended to X-Forwarded-For; the zero Addr leaves that
+	// field as it came.
 	ClientAddress netip.Addr
+	// KeepForwarded keeps the fields of ForwardedFields that came with a value, as those of a trusted proxy. All other
+	// fields that only a load balancer may set go even so: such a proxy may pass on what its client says in them.
+	KeepForwarded bool
 	// Forwarded is complete field lines (name, colon, value, CR LF) to add: the X-Forwarded-Proto and similar fields
 	// that are configured.
 	Forwarded []byte
@@ -72,6 +76,8 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 		return r.Upgrade()
 	case kindExpect:
 		return r.ExpectContinue || !equalFold(f.value(buf), "100-continue")
+	case kindForwardedProto, kindForwardedPort, kindForwardedHost:
+		return rewrite.KeepForwarded && f.valueEnd > f.valueStart
 	case kindForwardedFor:
 		return !rewrite.ClientAddress.IsValid()
 	case kindCookie:

@@ -19,6 +19,8 @@ func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
 	forwarded := plain
 	forwarded.Forwarded = []byte("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n")
 	forwarded.ForwardedHost = true
+	trusted := plain
+	trusted.KeepForwarded = true
 	xff := "X-Forwarded-For: 192.0.2.7"
 	for name, test := range map[string]struct {
 		rewrite   RequestRewrite
@@ -44,6 +46,9 @@ func TestRequestHeadAsTheServerGetsIt(t *testing.T) {
 			"Forwarded: for=1.1.1.1;proto=https", "X-Real-IP: 1", "x_real_ip: 1", "X-Forwarded-Ssl: on", "X-Forwarded_Scheme: https", "Front-End-Https: on"), lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-Server: s", xff)},
 		"forwarded fields": {forwarded, lines("GET / HTTP/1.1", "Host: h:1", "X-Forwarded-Proto: https"),
 			lines("GET / HTTP/1.1", "Host: h:1", xff, "X-Forwarded-Proto: http", "X-Forwarded-Port: 80", "X-Forwarded-Host: h:1")},
+		"fields of a trusted proxy": {trusted, lines("GET / HTTP/1.1", "X-Forwarded-Proto: https", "Host: h", "x-forwarded-port:443", "X-Forwarded-Host: a, b",
+			"X-Forwarded-Proto: ", "X-Forwarded_Proto: 1", "X-Forwarded-LBIP: 1", "X-Forwarded-Client-Port: 1", "X-Real-IP: 1", "Forwarded: 1"),
+			lines("GET / HTTP/1.1", "X-Forwarded-Proto: https", "Host: h", "x-forwarded-port:443", "X-Forwarded-Host: a, b", xff)},
 		"forwarded for": {plain, lines("GET / HTTP/1.1", "X-Forwarded-For: 1.1.1.1", "Host: h", "x-forwarded-for:2.2.2.2, 3.3.3.3", "X-Forwarded-For:"),
 			lines("GET / HTTP/1.1", "Host: h", "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7")},
 		"chunked":              {plain, lines("POST / HTTP/1.1", "Host: h", "transfer-encoding: CHUNKED"), lines("POST / HTTP/1.1", "Host: h", xff, "Transfer-Encoding: chunked")},

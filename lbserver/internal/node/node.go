@@ -10,6 +10,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/accesslog"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/health"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	Resolver service.Resolver
 	// DrainTimeout is how long a listener that was turned off or deleted may finish its requests; 0 ends them at once.
 	DrainTimeout time.Duration
+	// TrustedProxies are the networks of proxies whose word on their clients counts.
+	TrustedProxies networks.Set
 	// CheckSpeedup divides the intervals of health checks, and their timeouts down to 1 s, for tests; 1 or more.
 	CheckSpeedup int
 	// AccessLog is "-" for standard output, a file's path, or "off".
@@ -56,7 +59,9 @@ func New(config Config) (*Node, error) {
 		checks:    health.New(health.Options{Speedup: config.CheckSpeedup, Log: config.Log}),
 		accessLog: accessLog,
 	}
-	data := proxy.Config{Services: n.services.Service, DrainTimeout: config.DrainTimeout, Log: config.Log}
+	data := proxy.Config{
+		Services: n.services.Service, DrainTimeout: config.DrainTimeout, TrustedProxies: config.TrustedProxies, Log: config.Log,
+	}
 	if accessLog != nil {
 		data.AccessLog = accessLog
 	}

@@ -23,7 +23,7 @@ type Entry struct {
 	BackendServiceID string // empty if the request was refused before it was given to one
 	ServerID         string // of the server that had the request last; empty if none was reached
 	ServerAddress    netip.AddrPort
-	Client           netip.AddrPort
+	Client           netip.AddrPort // port 0 if a trusted proxy told the address
 
 	// As sent by the client; empty if the head could not be read.
 	Method, Target, Host, UserAgent []byte

@@ -35,17 +35,31 @@ func quickServer(t *testing.T) string {
 func TestSteadyStateAllocatesNothing(t *testing.T) { onEachEngine(t, testSteadyStateAllocatesNothing) }
 
 func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
-	b := e.newQuietBed(t, options{DrainTimeout: patience}, quickServer(t), quickServer(t))
-	for name, persistent := range map[string]bool{"plain": false, "with session persistence": true} {
+	for name, test := range map[string]struct {
+		options    options
+		vip        string
+		persistent bool
+		fields     string
+	}{
+		"plain":                    {options{DrainTimeout: patience}, "127.0.0.1", false, ""},
+		"with session persistence": {options{DrainTimeout: patience}, "127.0.0.1", true, ""},
+		"on a wildcard address":    {options{DrainTimeout: patience}, "::", false, ""},
+		"behind a trusted proxy": {trusting(), "127.0.0.1", true, "X-Forwarded-For: 192.0.2.1, [2001:db8::1%eth0]:443\r\n" +
+			"X-Forwarded-For: 10.0.0.1:80\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n"},
+	} {
 		t.Run(name, func(t *testing.T) {
+			b := e.newQuietBed(t, test.options, quickServer(t), quickServer(t))
+			if test.vip != "127.0.0.1" {
+				b.changeVIP(test.vip)
+			}
 			b.changeService(func(s *lbapi.BackendService) {
-				s.SessionPersistence, s.ForwardedProto, s.ForwardedHost = persistent, true, true
+				s.SessionPersistence, s.ForwardedProto, s.ForwardedHost, s.ForwardedLBIP = test.persistent, true, true, true
 			})
 			c := b.dial()
-			fields := ""
-			if persistent {
+			fields := test.fields
+			if test.persistent {
 				response, _ := c.get("/")
-				fields = "Cookie: a=b; " + strings.SplitN(response.Header.Get("Set-Cookie"), ";", 2)[0] + "\r\n"
+				fields += "Cookie: a=b; " + strings.SplitN(response.Header.Get("Set-Cookie"), ";", 2)[0] + "\r\n"
 			}
 			request := []byte("GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n" + fields + "\r\n")
 			buf := make([]byte, 4096)

@@ -66,6 +66,13 @@ func (p *Proxy) HeldByIdle() (bytes, idle int) {
 	return bytes, idle
 }
 
+// ClientUsesHTTPS reports whether the client of the only request under way uses https. It may be called from
+// Tuning.DialOverride only, which runs where the connection belongs.
+func (p *Proxy) ClientUsesHTTPS() (https bool) {
+	p.eachSession(func(s *http1Session) { https = s.exchange != nil && s.exchange.origin.https })
+	return https
+}
+
 // brokenConn is a connection to a client of which one method panics, as a bug could make it.
 type brokenConn struct {
 	engine.Conn

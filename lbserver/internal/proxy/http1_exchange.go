@@ -48,6 +48,7 @@ type exchangeState struct {
 	conn     engine.Conn // the session's
 	engine   engine.Engine
 	settings *settings
+	origin   origin
 
 	// head is the request's head as received. It lies in the session's input until that is needed for the body; then
 	// headBuffer is what it lies in.
@@ -94,6 +95,7 @@ func (e *exchanges) put(x *exchange) { e.pool.Put(x) }
 func (x *exchange) begin(p *Proxy, s *http1Session) {
 	x.proxy, x.session, x.conn, x.engine = p, s, s.conn, s.engine
 	x.settings = s.listener.settings.Load()
+	x.origin.client = s.client
 	x.request.Reset()
 	x.attempt.Begin(s.engine)
 	x.begun = x.engine.Now()
@@ -121,6 +123,7 @@ func (x *exchange) carry() (keep bool) {
 		}
 		return false
 	}
+	x.findOrigin()
 	counters.Requests.Add(1)
 	counters.InFlight.Add(1)
 	defer counters.InFlight.Add(-1)
@@ -151,7 +154,7 @@ func (x *exchange) finish(counters *Counters) {
 func (x *exchange) logAccess() {
 	x.entry = Entry{
 		Time: x.begun, Duration: x.engine.Now().Sub(x.begun), Shard: x.engine.Shard(), RequestID: x.id(),
-		ListenerID: x.session.listener.ID, Client: x.session.client,
+		ListenerID: x.session.listener.ID, Client: x.origin.client,
 		Status: x.status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.attempt.Retries, Failure: x.failure,
 	}
 	if x.head != nil {
@@ -262,7 +265,7 @@ func (x *exchange) forward() (keep bool) {
 	if x.request.ForwardsExhausted() {
 		return x.answerExhausted()
 	}
-	x.attempt.SetService(x.settings.service, x.session.client.Addr())
+	x.attempt.SetService(x.settings.service, x.origin.client.Addr())
 	if !x.attempt.HasServers() {
 		return x.answer(503, "no server is available", true)
 	}
@@ -307,12 +310,13 @@ func (x *exchange) failUnreached(err error) {
 // render makes the request as the server gets it, with those bytes of its body that are there.
 func (x *exchange) render() error {
 	eligible := x.attempt.Eligible
-	x.forwarded = x.session.appendForwarded(x.forwarded[:0], eligible.Config)
+	x.forwarded = x.appendForwarded(x.forwarded[:0])
 	rewrite := http1.RequestRewrite{
 		CookieName:    eligible.CookieName,
 		ClientAddress: x.session.client.Addr(),
 		Forwarded:     x.forwarded,
-		ForwardedHost: eligible.Object.ForwardedHost,
+		KeepForwarded: x.session.trusted,
+		ForwardedHost: eligible.Object.ForwardedHost && x.origin.kept&http1.ForwardedHost == 0,
 	}
 	if x.request.Host(x.head) == nil {
 		rewrite.DefaultHost = x.session.localAddress()

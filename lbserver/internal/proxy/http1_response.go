@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/netip"
+
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 )
 
@@ -49,7 +51,9 @@ func (x *exchange) serverReusable(framing http1.Framing) bool {
 func (x *exchange) setCookie() []byte {
 	line, begins := x.attempt.SetCookie()
 	if begins {
-		x.attempt.CountSession(x.session.client, x.request.Field(x.head, "x-forwarded-for"))
+		// The port is the connection's even so: it distinguishes the clients behind one address.
+		client := netip.AddrPortFrom(x.origin.client.Addr(), x.session.client.Port())
+		x.attempt.CountSession(client, x.request.Field(x.head, "x-forwarded-for"))
 	}
 	return line
 }

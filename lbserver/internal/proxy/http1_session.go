@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
-	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
 // Phases of an HTTP/1 session.
@@ -24,9 +23,10 @@ type http1Session struct {
 	engine   engine.Engine
 	conn     engine.Conn
 	listener *Listener
-	client   netip.AddrPort
+	client   netip.AddrPort // of the connection
 	input    window
 	phase    atomic.Int32
+	trusted  bool // the connection is a trusted proxy's
 
 	// Between engine.Lock and Unlock:
 	exchange  *exchange // the request under way, if any
@@ -36,6 +36,7 @@ type http1Session struct {
 // serveHTTP1 makes the session of a connection; none if the listener is draining.
 func (l *Listener) serveHTTP1(e engine.Engine, conn engine.Conn) (engine.Handler, time.Duration) {
 	s := &http1Session{engine: e, conn: conn, listener: l, client: conn.RemoteAddr()}
+	s.trusted = l.proxy.trusts(s.client.Addr())
 	if !l.add(s) {
 		return nil, 0 // the client gets another node, or a refused connection, next time
 	}
@@ -170,27 +171,4 @@ func (s *http1Session) localAddress() netip.AddrPort {
 		return bound
 	}
 	return s.conn.LocalAddr()
-}
-
-// appendForwarded appends the X-Forwarded-* field lines that a backend service asks for.
-func (s *http1Session) appendForwarded(dst []byte, config *service.Config) []byte {
-	if config.Object.ForwardedProto {
-		dst = append(dst, "X-Forwarded-Proto: http\r\n"...)
-	}
-	if config.Object.ForwardedPort {
-		dst = append(dst, "X-Forwarded-Port: "...)
-		dst = strconv.AppendUint(dst, uint64(s.listener.address.Port()), 10)
-		dst = append(dst, "\r\n"...)
-	}
-	if config.Object.ForwardedLBIP {
-		dst = append(dst, "X-Forwarded-LBIP: "...)
-		dst = s.localAddress().Addr().AppendTo(dst)
-		dst = append(dst, "\r\n"...)
-	}
-	if config.Object.ForwardedClientPort {
-		dst = append(dst, "X-Forwarded-Client-Port: "...)
-		dst = strconv.AppendUint(dst, uint64(s.client.Port()), 10)
-		dst = append(dst, "\r\n"...)
-	}
-	return dst
 }

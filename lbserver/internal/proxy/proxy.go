@@ -17,6 +17,7 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/logqueue"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	Services func(id string) (*service.Service, bool)
 	// DrainTimeout is how long a listener that was turned off or deleted may finish its requests; 0 ends them at once.
 	DrainTimeout time.Duration
+	// TrustedProxies are the networks of proxies whose word on their clients counts.
+	TrustedProxies networks.Set
 	// AccessLog gets an entry for each request; nil logs none, at no cost.
 	AccessLog AccessLog
 	// Log gets what operators should know; nil discards it.
@@ -51,6 +54,7 @@ type Proxy struct {
 
 	services     func(id string) (*service.Service, bool)
 	drainTimeout time.Duration
+	trusts       func(netip.Addr) bool // reports whether an address is a trusted proxy's
 	accessLog    AccessLog
 	log          *slog.Logger
 	logQueue     *logqueue.Queue
@@ -92,6 +96,7 @@ func newProxy(config Config, tuning tuning) *Proxy {
 		tuning:       tuning,
 		services:     config.Services,
 		drainTimeout: config.DrainTimeout,
+		trusts:       config.TrustedProxies.Contains,
 		accessLog:    config.AccessLog,
 		listeners:    map[string]*placed{},
 		sockets:      map[netip.AddrPort]*socket{},

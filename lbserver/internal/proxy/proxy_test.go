@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
@@ -50,6 +51,7 @@ func onEachEngine(t *testing.T, test func(*testing.T, engine)) {
 type options struct {
 	Services                     func(id string) (*service.Service, bool)
 	DrainTimeout                 time.Duration
+	TrustedProxies               networks.Set
 	AccessLog                    proxy.AccessLog
 	Log                          *slog.Logger
 	HeadTimeout, ResponseTimeout time.Duration
@@ -60,7 +62,9 @@ type options struct {
 
 func (o *options) start() *proxy.Proxy {
 	return proxy.NewTuned(
-		proxy.Config{Services: o.Services, DrainTimeout: o.DrainTimeout, AccessLog: o.AccessLog, Log: o.Log},
+		proxy.Config{
+			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies, AccessLog: o.AccessLog, Log: o.Log,
+		},
 		proxy.Tuning{
 			HeadTimeout: o.HeadTimeout, ResponseTimeout: o.ResponseTimeout, Goroutines: o.Goroutines,
 			DialOverride: o.DialOverride, Now: o.Now,
@@ -144,10 +148,16 @@ func (b *bed) closePools() {
 	}
 }
 
-// freePort asks the kernel for a port. Another process could take it before the proxy does, which then fails loudly.
+// freePort is freePortOn for the address that tests have in common.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return freePortOn(t, "127.0.0.1")
+}
+
+// freePortOn asks the kernel for a port. Another process could take it before the proxy does, which then fails loudly.
+func freePortOn(t *testing.T, address string) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +217,7 @@ func (b *bed) changeListener(change func(*lbapi.Listener)) {
 func (b *bed) changeVIP(address string) {
 	b.t.Helper()
 	b.state.LoadBalancers = map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: address}}}
-	b.changeListener(func(l *lbapi.Listener) { l.Port = freePort(b.t) })
+	b.changeListener(func(l *lbapi.Listener) { l.Port = freePortOn(b.t, address) })
 	b.address = b.proxy.Listeners()[0].Address.String()
 }
 
