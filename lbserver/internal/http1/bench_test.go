@@ -78,7 +78,7 @@ func BenchmarkChunkedPass(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		var chunked Chunked
-		if n, err := chunked.Pass(body); n != len(body) || err != nil {
+		if n, passed, err := chunked.Pass(body); n != len(body) || len(passed) != n || err != nil {
 			b.Fatal(n, err)
 		}
 	}

@@ -3,6 +3,10 @@ package http1
 // Chunked follows a body in the chunked transfer coding (RFC 9112, 7.1) through the bytes that carry it. Its zero value
 // is at the start of a body. It never reads bytes after the body: those belong to the next message.
 type Chunked struct {
+	// Forgiving accepts what is forgiven a server: any number of zeros before a chunk size and of blanks behind it. They
+	// are taken out, because not every client forgives them.
+	Forgiving bool
+
 	state     chunkState
 	digits    uint8 // of the current chunk size, read so far
 	extended  extensionState
@@ -13,7 +17,8 @@ type Chunked struct {
 type chunkState uint8
 
 const (
-	chunkSize chunkState = iota
+	chunkSize   chunkState = iota
+	chunkBlanks            // behind a chunk size
 	chunkExtension
 	chunkSizeLF
 	chunkData
@@ -34,7 +39,7 @@ var (
 	errChunkTrailer       = &Error{400, "RFC 9112, 7.1.2", "the last chunk is followed by neither fields nor an empty line"}
 )
 
-// maxChunkDigits bounds a chunk size with its leading zeros: 15 hexadecimal digits can't overflow.
+// maxChunkDigits bounds a chunk size with the leading zeros that a client sent: 15 hexadecimal digits can't overflow.
 const maxChunkDigits = 15
 
 // Done reports whether the whole body has been read, including an empty trailer section.
@@ -45,8 +50,15 @@ func (c *Chunked) Done() bool { return c.state == chunkEnd }
 func (c *Chunked) AtTrailer() bool { return c.state == chunkFields }
 
 // Next returns how many bytes at the start of src are framing, and how many after those are data. Both are zero only if
-// src is empty, or after the end, or at a trailer section. Errors are [*Error].
+// more bytes are needed, or after the end, or at a trailer section. Errors are [*Error].
 func (c *Chunked) Next(src []byte) (framing, data int, err error) {
+	framing, padding, data, err := c.next(src)
+	return framing + padding, data, err
+}
+
+// next returns how many bytes at the start of src are framing, and how many after those are padding of a chunk size, or
+// data.
+func (c *Chunked) next(src []byte) (framing, padding, data int, err error) {
 	for framing < len(src) {
 		if c.state == chunkData {
 			data = len(src) - framing
@@ -55,34 +67,67 @@ func (c *Chunked) Next(src []byte) (framing, data int, err error) {
 				c.state = chunkDataCR
 			}
 			c.remaining -= int64(data)
-			return framing, data, nil
+			return framing, 0, data, nil
 		}
 		if c.state == chunkTrailer && classes[src[framing]]&classToken != 0 {
 			c.state = chunkFields
 		}
 		if c.state == chunkEnd || c.state == chunkFields {
-			return framing, 0, nil
+			return framing, 0, 0, nil
+		}
+		if c.Forgiving {
+			if padding, wait := c.padding(src[framing:]); padding > 0 || wait {
+				return framing, padding, 0, nil
+			}
 		}
 		if err := c.step(src[framing]); err != nil {
-			return framing, 0, err
+			return framing, 0, 0, err
 		}
 		framing++
 	}
-	return framing, 0, nil
+	return framing, 0, 0, nil
 }
 
-// Pass returns how many bytes at the start of src, framing and data together, may be sent on unchanged: all of them, or
-// those up to the end of the body or the start of its trailer section.
-func (c *Chunked) Pass(src []byte) (int, error) {
-	passed := 0
-	for passed < len(src) {
-		framing, data, err := c.Next(src[passed:])
-		passed += framing + data
-		if err != nil || framing+data == 0 {
-			return passed, err
+// padding returns how many bytes at the start of src pad a chunk size. wait is set if the byte behind src decides whether
+// a zero does.
+func (c *Chunked) padding(src []byte) (length int, wait bool) {
+	switch {
+	case c.state == chunkSize && c.digits == 0:
+		for src[length] == '0' {
+			if length+1 == len(src) {
+				return length, true
+			}
+			if classes[src[length+1]]&classHex == 0 {
+				break // a size of 0
+			}
+			length++
+		}
+	case c.state == chunkSize || c.state == chunkBlanks:
+		for length < len(src) && isSpace(src[length]) {
+			length++
+			c.state = chunkBlanks
 		}
 	}
-	return passed, nil
+	return length, false
+}
+
+// Pass takes the bytes at the start of src up to the end of the body or the start of its trailer section. What of them is
+// sent on, framing and data without padding, is moved together at the start of src. It takes nothing if more bytes are
+// needed, or after the end, or at a trailer section.
+func (c *Chunked) Pass(src []byte) (taken int, passed []byte, err error) {
+	kept := 0
+	for taken < len(src) {
+		framing, padding, data, err := c.next(src[taken:])
+		if kept < taken {
+			copy(src[kept:], src[taken:taken+framing+data])
+		}
+		kept += framing + data
+		taken += framing + padding + data
+		if err != nil || framing+padding+data == 0 {
+			return taken, src[:kept], err
+		}
+	}
+	return taken, src[:kept], nil
 }
 
 // step takes one byte of framing.
@@ -90,6 +135,8 @@ func (c *Chunked) step(b byte) error {
 	switch c.state {
 	case chunkSize:
 		return c.stepSize(b)
+	case chunkBlanks:
+		return c.stepAfterSize(b)
 	case chunkExtension:
 		end, err := c.extended.step(b)
 		if err != nil {
@@ -147,6 +194,10 @@ func (c *Chunked) stepSize(b byte) error {
 		c.remaining = c.remaining<<4 | int64(digit)
 		return nil
 	}
+	return c.stepAfterSize(b)
+}
+
+func (c *Chunked) stepAfterSize(b byte) error {
 	switch {
 	case c.digits == 0:
 		return errChunkSize
@@ -167,25 +218,38 @@ type Trailer struct{ head }
 // Reset makes t ready for a new trailer section.
 func (t *Trailer) Reset() { t.resetHead() }
 
+// Forgive accepts from now on what is forgiven a server: bare LF and obsolete line foldings, which Parse overwrites with
+// spaces.
+func (t *Trailer) Forgive() { t.forgiving = true }
+
 // Parse reads the trailer section at the start of buf and returns its length, including the final empty line. Like
 // [Request.Parse] it returns 0 if more bytes are needed.
 func (t *Trailer) Parse(buf []byte) (int, error) {
 	window := buf[:min(len(buf), MaxTrailerBytes)]
 	length, err := t.readFields(window)
-	if err == nil && length == 0 && len(window) == MaxTrailerBytes {
+	switch {
+	case err != nil:
+		return 0, err
+	case length > 0:
+		return length, t.judgeCodings()
+	case len(window) == MaxTrailerBytes:
 		return 0, errTrailerTooLarge
 	}
-	return length, err
+	return 0, nil
 }
 
 // Append appends the fields of the trailer section that may be sent on, and the empty line. It drops fields that frame,
 // route or control a message, or that only this load balancer may set: RFC 9110, 6.5.1 forbids them here, and a server
 // that merges trailers into its head would believe them.
 func (t *Trailer) Append(dst, buf []byte) []byte {
+	start := len(dst)
 	for i := range t.count {
 		if f := &t.fields[i]; f.kind == kindOther && !f.removed {
 			dst = append(dst, buf[f.start:f.end]...)
 		}
+	}
+	if t.bareLF {
+		dst = withCRs(dst, start)
 	}
 	return append(dst, "\r\n"...)
 }

@@ -1,5 +1,7 @@
 package http1
 
+import "bytes"
+
 // kind is how this package treats a field.
 type kind uint8
 
@@ -50,12 +52,12 @@ const (
 // field is one field line, as offsets in the caller's buffer, which is at most MaxHeadBytes long.
 type field struct {
 	start      uint32 // of the line and of the name
-	end        uint32 // of the line with its CR LF
+	end        uint32 // of the line with its CR LF, or bare LF
 	valueStart uint32
 	valueEnd   uint32
 	nameLength uint16
 	kind       kind
-	removed    bool // named by a Connection option
+	removed    bool // named by a Connection option, or a Content-Length that has been given before
 }
 
 func (f *field) name(buf []byte) []byte  { return buf[f.start : f.start+uint32(f.nameLength)] }
@@ -65,13 +67,15 @@ func (f *field) value(buf []byte) []byte { return buf[f.valueStart:f.valueEnd] }
 // (RFC 9112, 5), which a careless reader could take for a part of the value.
 func (f *field) plain(buf []byte) bool {
 	spaces := f.valueStart - f.start - uint32(f.nameLength) - uint32(len(":"))
-	return f.valueEnd == f.end-uint32(len("\r\n")) && (spaces == 0 || spaces == 1 && buf[f.valueStart-1] == ' ')
+	return f.valueEnd == f.end-uint32(len("\r\n")) && buf[f.valueEnd] == '\r' &&
+		(spaces == 0 || spaces == 1 && buf[f.valueStart-1] == ' ')
 }
 
-// plainLength is plain for a Content-Length, which must also have no leading zeros: some readers take those for octal.
+// plainLength is plain for a Content-Length, which must also be one number, without leading zeros: some readers take
+// those for octal.
 func (f *field) plainLength(buf []byte) bool {
 	value := f.value(buf)
-	return f.plain(buf) && (value[0] != '0' || len(value) == 1)
+	return f.plain(buf) && (value[0] != '0' || len(value) == 1) && bytes.IndexByte(value, ',') < 0
 }
 
 // kindOf returns the kind of the field with this name.

@@ -26,10 +26,17 @@ type head struct {
 	optionCount   int
 	hasLength     bool
 	hasCoding     bool
+	chunked       bool // Transfer-Encoding lists chunked
+	hasUnknown    bool // Transfer-Encoding lists a coding that is not known here
 	hasCookie     bool
 	hasUpgrade    bool
 	hasRefused    bool // an Upgrade field lists a protocol that is refused, see listsRefusedProtocol
 	contentLength int64
+
+	// forgiving is set for what a server sends. What every client forgives a server is accepted then, because it is
+	// sent on in a form that has one reading only: a bare LF, an obsolete line folding, one Content-Length given twice.
+	forgiving bool
+	bareLF    bool // a line ends in a bare LF
 
 	fields [MaxFields]field // last, because most heads use only the first few: what is used lies together
 }
@@ -37,61 +44,84 @@ type head struct {
 func (h *head) resetHead() {
 	h.count, h.position, h.scanned = 0, 0, 0
 	h.options, h.optionCount = 0, 0
-	h.hasLength, h.hasCoding, h.hasCookie = false, false, false
-	h.hasUpgrade, h.hasRefused = false, false
+	h.hasLength, h.hasCoding, h.chunked, h.hasUnknown, h.hasCookie = false, false, false, false, false
+	h.hasUpgrade, h.hasRefused, h.bareLF = false, false, false
 	h.contentLength = 0
 }
 
-// line returns the end of the line at position, the index of its CR, or -1 if more bytes are needed.
-func (h *head) line(buf []byte) (int, error) {
+// line returns the end of the line at position, the index of its CR or bare LF, and where the next line starts. end is
+// -1 if more bytes are needed.
+func (h *head) line(buf []byte) (end, next int, err error) {
 	i := firstControl(buf, h.scanned)
 	h.scanned = i
 	if i == len(buf) {
-		return -1, nil
+		return -1, 0, nil
 	}
 	switch buf[i] {
 	case '\r':
 		if i+1 == len(buf) {
-			return -1, nil
+			return -1, 0, nil
 		}
 		if buf[i+1] != '\n' {
-			return -1, errBareCR
+			return -1, 0, errBareCR
 		}
-		return i, nil
+		return i, i + 2, nil
 	case '\n':
-		return -1, errBareLF
+		if !h.forgiving {
+			return -1, 0, errBareLF
+		}
+		h.bareLF = true
+		return i, i + 1, nil
 	case 0:
-		return -1, errNUL
+		return -1, 0, errNUL
 	default:
-		return -1, errControl
+		return -1, 0, errControl
 	}
 }
 
-// advance makes the line after the one that ends at end (its CR) the current one.
-func (h *head) advance(end int) {
-	h.position = end + 2
-	h.scanned = h.position
+// advance makes the line that starts at next the current one.
+func (h *head) advance(next int) {
+	h.position = next
+	h.scanned = next
 }
 
 // readFields reads field lines up to the empty line. It returns the length of the head, or 0 if more bytes are needed.
 func (h *head) readFields(buf []byte) (int, error) {
 	for {
-		end, err := h.line(buf)
+		end, next, err := h.line(buf)
 		if end < 0 {
 			return 0, err
 		}
 		if end == h.position {
 			h.markNamedFields(buf)
-			return end + 2, nil
+			return next, nil
 		}
-		if err := h.readField(buf, end); err != nil {
+		if h.forgiving {
+			if next == len(buf) {
+				return 0, nil // whether the line is folded, the next byte says
+			}
+			if isSpace(buf[next]) {
+				h.unfold(buf, end, next)
+				continue
+			}
+		}
+		if err := h.readField(buf, end, next); err != nil {
 			return 0, err
 		}
-		h.advance(end)
+		h.advance(next)
 	}
 }
 
-func (h *head) readField(buf []byte, end int) error {
+// unfold overwrites an obsolete line folding with spaces, as RFC 9112, 5.2 asks of whoever forwards a response: the line
+// goes on behind it.
+func (h *head) unfold(buf []byte, end, next int) {
+	for i := end; i <= next; i++ {
+		buf[i] = ' '
+	}
+	h.scanned = next + 1
+}
+
+func (h *head) readField(buf []byte, end, next int) error {
 	if h.count == MaxFields {
 		return errTooManyFields
 	}
@@ -126,7 +156,7 @@ func (h *head) readField(buf []byte, end int) error {
 		valueEnd--
 	}
 	f := &h.fields[h.count]
-	f.start, f.end = uint32(start), uint32(end+2)
+	f.start, f.end = uint32(start), uint32(next)
 	f.valueStart, f.valueEnd = uint32(valueStart), uint32(valueEnd)
 	f.nameLength, f.kind, f.removed = uint16(colon-start), kindOf(buf[start:colon]), false
 	h.count++
@@ -137,22 +167,9 @@ func (h *head) readField(buf []byte, end int) error {
 func (h *head) noteField(f *field, buf []byte) error {
 	switch f.kind {
 	case kindContentLength:
-		if h.hasLength {
-			return errLengthTwice
-		}
-		length, ok := parseDecimal(f.value(buf))
-		if !ok {
-			return errLengthInvalid
-		}
-		h.hasLength, h.contentLength = true, length
+		return h.readLength(f, buf)
 	case kindTransferEncoding:
-		if h.hasCoding {
-			return errCodingTwice
-		}
-		if !equalFold(f.value(buf), "chunked") {
-			return errCodingUnknown
-		}
-		h.hasCoding = true
+		return h.readCodings(f.value(buf))
 	case kindConnection:
 		return h.readOptions(f.value(buf))
 	case kindUpgrade:
@@ -160,6 +177,53 @@ func (h *head) noteField(f *field, buf []byte) error {
 		h.hasRefused = h.hasRefused || listsRefusedProtocol(f.value(buf))
 	case kindCookie:
 		h.hasCookie = true
+	}
+	return nil
+}
+
+// readLength reads a Content-Length. In a forgiving head it may say one value more than once (RFC 9110, 8.6).
+func (h *head) readLength(f *field, buf []byte) error {
+	if h.hasLength && !h.forgiving {
+		return errLengthTwice
+	}
+	f.removed = h.hasLength
+	for list, more := f.value(buf), true; more; {
+		var element []byte
+		element, list, more = bytes.Cut(list, []byte{','})
+		if more && !h.forgiving {
+			return errLengthInvalid
+		}
+		length, ok := parseDecimal(trim(element))
+		switch {
+		case !ok:
+			return errLengthInvalid
+		case h.hasLength && length != h.contentLength:
+			return errLengthsDiffer
+		}
+		h.hasLength, h.contentLength = true, length
+	}
+	return nil
+}
+
+// readCodings reads a Transfer-Encoding, a list that goes on over several fields (RFC 9112, 6.1).
+func (h *head) readCodings(list []byte) error {
+	h.hasCoding = true
+	for more := true; more; {
+		var coding []byte
+		coding, list, more = bytes.Cut(list, []byte{','})
+		coding = trim(coding)
+		name, _, _ := bytes.Cut(coding, []byte{';'})
+		name = trim(name)
+		switch {
+		case h.chunked:
+			return errCodingAfterChunked
+		case equalFold(coding, "chunked"):
+			h.chunked = true
+		case len(name) == 0 || !allOf(name, classToken) || equalFold(name, "chunked"): // which has no parameters, 7.1
+			return errCodingInvalid
+		default:
+			h.hasUnknown = true
+		}
 	}
 	return nil
 }
@@ -218,6 +282,18 @@ func (h *head) judgeFraming(version10 bool) error {
 		return errLengthAndTE
 	case h.hasCoding && version10:
 		return errCodingIn10
+	}
+	return h.judgeCodings()
+}
+
+// judgeCodings refuses transfer codings other than the one coding chunked. Without chunked at the end nobody can know
+// where the body ends (RFC 9112, 6.3), which is a fault; a coding before it is just not offered here.
+func (h *head) judgeCodings() error {
+	switch {
+	case h.hasCoding && !h.chunked:
+		return errCodingNotChunked
+	case h.hasUnknown:
+		return errCodingUnknown
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 // once, however the head arrives.
 //
 // Framing is judged strictly in both directions: if two programs disagree on where a message ends, one client's bytes
-// can be taken for another's. Every refusal is an [Error], which says why.
+// can be taken for another's. Every refusal is an [Error], which says why. A server is forgiven what every client forgives
+// and what has one reading only once it is written plainly, which is how it is sent on.
 package http1
 
 import "fmt"
@@ -90,7 +91,11 @@ var (
 	errLengthTwice   = &Error{400, "RFC 9112, 6.3", "Content-Length is given more than once"}
 	errLengthInvalid = &Error{400, "RFC 9110, 8.6", "Content-Length is not a decimal number below 2^63"}
 	errLengthAndTE   = &Error{400, "RFC 9112, 6.1", "Content-Length and Transfer-Encoding are both given"}
-	errCodingTwice   = &Error{400, "RFC 9112, 6.1", "Transfer-Encoding is given more than once"}
-	errCodingUnknown = &Error{400, "RFC 9112, 6.1", "Transfer-Encoding is anything but the one coding chunked"}
-	errCodingIn10    = &Error{400, "RFC 9112, 6.1", "an HTTP/1.0 message has a Transfer-Encoding"}
+	errCodingInvalid = &Error{400, "RFC 9112, 7", "Transfer-Encoding is not a list of codings"}
+	errCodingUnknown = &Error{501, "RFC 9112, 6.1", "no transfer coding but chunked is known here"}
+
+	errLengthsDiffer      = &Error{400, "RFC 9112, 6.3", "Content-Length is given more than once, with different values"}
+	errCodingNotChunked   = &Error{400, "RFC 9112, 6.3", "the last transfer coding is not chunked"}
+	errCodingAfterChunked = &Error{400, "RFC 9112, 6.1", "Transfer-Encoding lists a coding behind chunked"}
+	errCodingIn10         = &Error{400, "RFC 9112, 6.1", "an HTTP/1.0 message has a Transfer-Encoding"}
 )

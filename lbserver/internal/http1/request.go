@@ -63,8 +63,9 @@ type Request struct {
 	lineEnd                int // of the request line, with its CR LF
 	// authorityEnd is the end of the authority of a target in absolute form; 0 for the other forms.
 	authorityStart, authorityEnd int
-	hostField                    int   // index in fields, -1 if there is none
-	maxForwards                  int64 // of OPTIONS and TRACE, -1 if there is none
+	defaultPort                  string // of the target's scheme
+	hostField                    int    // index in fields, -1 if there is none
+	maxForwards                  int64  // of OPTIONS and TRACE, -1 if there is none
 	trailersWanted               bool
 
 	head
@@ -95,7 +96,7 @@ func (r *Request) Reset() {
 	r.resetHead()
 	r.Method, r.Version10, r.Framing, r.ExpectContinue, r.Expects = MethodOther, false, FramingNone, false, false
 	r.start, r.methodEnd, r.targetStart, r.targetEnd, r.lineEnd = 0, 0, 0, 0, 0
-	r.authorityStart, r.authorityEnd = 0, 0
+	r.authorityStart, r.authorityEnd, r.defaultPort = 0, 0, ""
 	r.hostField, r.maxForwards, r.trailersWanted = -1, -1, false
 }
 
@@ -124,11 +125,11 @@ func (r *Request) Parse(buf []byte) (int, error) {
 
 // readRequestLine reads up to the end of the request line. It skips one empty line before it (RFC 9112, 2.2).
 func (r *Request) readRequestLine(buf []byte) (bool, error) {
-	end, err := r.line(buf)
+	end, next, err := r.line(buf)
 	if end == 0 && r.start == 0 {
-		r.advance(end)
+		r.advance(next)
 		r.start = r.position
-		end, err = r.line(buf)
+		end, next, err = r.line(buf)
 	}
 	if err != nil {
 		return false, err
@@ -151,8 +152,8 @@ func (r *Request) readRequestLine(buf []byte) (bool, error) {
 	if err := r.readTarget(buf); err != nil {
 		return false, err
 	}
-	r.lineEnd = end + 2
-	r.advance(end)
+	r.lineEnd = next
+	r.advance(next)
 	return true, nil
 }
 
@@ -246,9 +247,9 @@ func (r *Request) readTarget(buf []byte) error {
 	var scheme int
 	switch {
 	case len(target) > 7 && equalFold(target[:7], "http://"):
-		scheme = 7
+		scheme, r.defaultPort = 7, "80" // RFC 9110, 4.2.1
 	case len(target) > 8 && equalFold(target[:8], "https://"):
-		scheme = 8
+		scheme, r.defaultPort = 8, "443" // RFC 9110, 4.2.2
 	default:
 		return errTargetForm
 	}
@@ -256,7 +257,7 @@ func (r *Request) readTarget(buf []byte) error {
 	if end := bytes.IndexAny(authority, "/?"); end >= 0 {
 		authority = authority[:end]
 	}
-	if len(authority) == 0 || !validHost(authority) {
+	if !validHost(authority) || len(withoutPort(authority, r.defaultPort)) == 0 {
 		return errAuthorityInvalid
 	}
 	r.authorityStart = r.targetStart + scheme
@@ -327,10 +328,22 @@ func (r *Request) judgeHost(buf []byte) error {
 	if !validHost(host) {
 		return errHostInvalid
 	}
-	if r.authorityEnd > 0 && !equalFoldBytes(host, buf[r.authorityStart:r.authorityEnd]) {
-		return errHostDiffers
+	if r.authorityEnd > 0 {
+		authority := buf[r.authorityStart:r.authorityEnd]
+		if !equalFoldBytes(withoutPort(host, r.defaultPort), withoutPort(authority, r.defaultPort)) {
+			return errHostDiffers
+		}
 	}
 	return nil
+}
+
+// withoutPort cuts an empty port, or the default one, off a valid host: either means the same as none (RFC 9110, 4.2.3).
+func withoutPort(host []byte, defaultPort string) []byte {
+	colon := bytes.LastIndexByte(host, ':')
+	if colon >= 0 && (colon == len(host)-1 || string(host[colon+1:]) == defaultPort) {
+		return host[:colon]
+	}
+	return host
 }
 
 // validHost reports whether host is uri-host [ ":" port ] (RFC 9110, 7.2). An empty one is valid.

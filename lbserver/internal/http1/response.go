@@ -9,8 +9,9 @@ type Response struct {
 	// Version10 is set if the server speaks HTTP/1.0.
 	Version10 bool
 
-	lineEnd   int // of the status line, with its CR LF
+	lineEnd   int // of the status line, with its line end
 	textStart int // of " 200 OK" in the status line
+	length    int // of the head, once it is complete
 
 	head
 }
@@ -24,14 +25,16 @@ var (
 // Reset makes r ready for a new head.
 func (r *Response) Reset() {
 	r.resetHead()
-	r.Status, r.Version10, r.lineEnd, r.textStart = 0, false, 0, 0
+	r.forgiving = true
+	r.Status, r.Version10, r.lineEnd, r.textStart, r.length = 0, false, 0, 0, 0
 }
 
 // Parse reads the head at the start of buf and returns its length, or 0 if more bytes are needed, like [Request.Parse].
+// It overwrites obsolete line foldings in buf with spaces.
 func (r *Response) Parse(buf []byte) (int, error) {
 	window := buf[:min(len(buf), MaxHeadBytes)]
 	if r.lineEnd == 0 {
-		end, err := r.line(window)
+		end, next, err := r.line(window)
 		if err != nil {
 			return 0, err
 		}
@@ -39,24 +42,23 @@ func (r *Response) Parse(buf []byte) (int, error) {
 			if err := r.readStatusLine(window[:end]); err != nil {
 				return 0, err
 			}
-			r.lineEnd = end + 2
-			r.advance(end)
+			r.lineEnd = next
+			r.advance(next)
 		}
 	}
-	length := 0
 	if r.lineEnd > 0 {
 		var err error
-		if length, err = r.readFields(window); err != nil {
+		if r.length, err = r.readFields(window); err != nil {
 			return 0, err
 		}
 	}
-	if length == 0 {
+	if r.length == 0 {
 		if len(window) == MaxHeadBytes {
 			return 0, errHeadTooLarge
 		}
 		return 0, nil
 	}
-	return length, r.judgeFraming(r.Version10)
+	return r.length, r.judgeFraming(r.Version10)
 }
 
 // readStatusLine checks the status line. The space before an empty reason may be missing: some servers leave it out,
@@ -137,4 +139,4 @@ func (r *Response) Takes(buf []byte, request *Request, asked []byte) bool {
 }
 
 // Length returns the length in bytes of the head that Parse has read.
-func (r *Response) Length() int { return r.position + 2 }
+func (r *Response) Length() int { return r.length }

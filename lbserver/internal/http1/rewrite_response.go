@@ -1,5 +1,7 @@
 package http1
 
+import "slices"
+
 // ResponseRewrite says what changes in a response's head between the server and the client.
 type ResponseRewrite struct {
 	// CookieName is the name of the cookie that a server may not set; "" lets it set all.
@@ -18,6 +20,7 @@ type ResponseRewrite struct {
 // AppendTo appends to dst the head in buf as it is sent to the client: in HTTP/1.1, without hop-by-hop fields, with the
 // changes of rewrite, and with Content-Length in its plainest form. All other fields keep their order and their bytes.
 func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
+	start := len(dst)
 	dst = append(dst, "HTTP/1.1"...)
 	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf)
 	kept := r.textStart // start of a run of bytes that are copied as they are
@@ -31,11 +34,14 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 		switch {
 		case f.kind == kindCacheControl:
 			dst = appendWithoutInvitations(dst, buf[f.start:f.end], f.value(buf))
-		case f.kind == kindContentLength && !r.forbidsFraming():
+		case f.kind == kindContentLength && !f.removed && !r.forbidsFraming():
 			dst = r.appendLength(dst)
 		}
 	}
 	dst = append(dst, buf[kept:r.fieldsEnd()]...)
+	if r.bareLF {
+		dst = withCRs(dst, start)
+	}
 	if private {
 		dst = append(dst, "Cache-Control: private\r\n"...)
 	}
@@ -47,6 +53,8 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	case r.Interim():
 	case r.Upgrade():
 		dst = append(dst, "Connection: upgrade\r\n"...)
+	case r.upgradeRequired() && rewrite.KeepAlive && rewrite.Version10:
+		dst = append(dst, "Connection: upgrade, keep-alive\r\n"...)
 	case r.upgradeRequired() && rewrite.KeepAlive:
 		dst = append(dst, "Connection: upgrade\r\n"...)
 	case r.upgradeRequired():
@@ -59,6 +67,28 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	return append(dst, "\r\n"...)
 }
 
+// withCRs puts a CR before each LF in dst[start:] that has none.
+func withCRs(dst []byte, start int) []byte {
+	missing := 0
+	for i := start; i < len(dst); i++ {
+		if dst[i] == '\n' && dst[i-1] != '\r' {
+			missing++
+		}
+	}
+	from := len(dst)
+	dst = slices.Grow(dst, missing)[:from+missing]
+	for to := len(dst); from < to; {
+		from--
+		to--
+		dst[to] = dst[from]
+		if dst[from] == '\n' && dst[from-1] != '\r' {
+			to--
+			dst[to] = '\r'
+		}
+	}
+	return dst
+}
+
 // passes reports whether a field line is copied unchanged.
 func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, private bool) bool {
 	switch f.kind {
@@ -67,7 +97,7 @@ func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, privat
 	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding:
 		return false
 	case kindContentLength:
-		return !r.forbidsFraming() && f.plainLength(buf)
+		return !f.removed && !r.forbidsFraming() && f.plainLength(buf)
 	case kindUpgrade:
 		return r.Upgrade() || r.upgradeRequired()
 	case kindTrailer:
@@ -85,8 +115,10 @@ func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, privat
 // 9110, 8.6; RFC 9112, 6.1).
 func (r *Response) forbidsFraming() bool { return r.Status < 200 || r.Status == 204 }
 
-// upgradeRequired reports whether this is a 426 response that names the protocol it requires (RFC 9110, 15.5.22).
-func (r *Response) upgradeRequired() bool { return r.Status == 426 && r.mayUpgrade() }
+// upgradeRequired reports whether this is a 426 response that names the protocol it requires. The client must learn it
+// (RFC 9110, 15.5.22), even if the server forgot to name Upgrade in Connection, and whether we pass that protocol on or
+// not. On other responses Upgrade only advertises what the next hop could do (7.8), and goes.
+func (r *Response) upgradeRequired() bool { return r.Status == 426 && r.hasUpgrade }
 
 func (r *Response) forbidsSharedCaching(buf []byte) bool {
 	for i := range r.count {

@@ -148,7 +148,9 @@ func TestResponsesThatBreakARuleAre502(t *testing.T) {
 func testResponsesThatBreakARuleAre502(t *testing.T, e engine) {
 	for name, raw := range map[string]string{
 		"no http":             "hello\r\n\r\n",
-		"two lengths":         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+		"two lengths":         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+		"a bad chunk size":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n",
+		"a bad trailer":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nA b: c\r\n\r\n",
 		"length and coding":   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
 		"half a head":         "HTTP/1.1 200 OK\r\nContent-",
 		"nothing":             "",

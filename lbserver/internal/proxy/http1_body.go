@@ -52,8 +52,7 @@ func (b *body) nextChunked(w *window, src []byte) ([]byte, error) {
 	if b.plain {
 		taken, out, err = b.strip(src)
 	} else {
-		taken, err = b.chunked.Pass(src)
-		out = src[:taken]
+		taken, out, err = b.chunked.Pass(src)
 	}
 	b.ended = b.chunked.Done()
 	if err != nil {
@@ -88,6 +87,9 @@ func (b *body) nextTrailer(w *window) ([]byte, error) {
 	if b.trailer == nil {
 		b.trailer = new(http1.Trailer)
 		b.trailer.Reset()
+		if b.chunked.Forgiving {
+			b.trailer.Forgive()
+		}
 	}
 	n, err := b.trailer.Parse(w.unread())
 	if n == 0 || err != nil {

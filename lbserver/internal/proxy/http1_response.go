@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
@@ -21,10 +22,16 @@ func (x *exchange) deliver() (keep bool) {
 	}
 	x.responseBody = newBody(framing, x.response.ContentLength())
 	x.responseBody.plain = x.request.Version10
+	x.responseBody.chunked.Forgiving = true
 	stripped := x.request.Version10 && framing == http1.FramingChunked
 	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && !x.early
 	x.linger = !keep && (x.request.KeepAlive() || x.early)
 	x.renderResponse(head, keep)
+	var err error
+	if x.out, err = x.responseBody.appendAvailable(x.out, &x.input); err != nil {
+		x.failServer(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
+		return x.answerFailed()
+	}
 	if !x.sendResponse(keep) {
 		return false
 	}
@@ -72,18 +79,13 @@ func (x *exchange) renderResponse(head []byte, keep bool) {
 	x.status = x.response.Status
 }
 
-// sendResponse writes the head with those bytes of the body that are there, then the rest of the body as it comes.
+// sendResponse writes out, the head with those bytes of the body that are there, then the rest of the body as it comes.
 func (x *exchange) sendResponse(keep bool) bool {
-	var err error
-	x.out, err = x.responseBody.appendAvailable(x.out, &x.input)
-	if keep && err == nil && x.responseBody.ended {
+	if keep && x.responseBody.ended {
 		return x.sendClient(x.out)
 	}
 	if !x.writeClient(x.out) {
 		return false
-	}
-	if err != nil {
-		return x.cutShort(err)
 	}
 	if x.responseBody.ended {
 		return true
