@@ -64,7 +64,7 @@ func shownAttributes() map[string]schema.Attribute {
 			"port":                base.ShownNumber("Port that is checked. `0` means: " + lbapi.CheckPort.Zero + "."),
 			"interval":            base.ShownNumber("Time from one check of a server to the next, in seconds."),
 			"timeout":             base.ShownNumber("Time after which a check without an answer has failed, in seconds."),
-			"healthy_threshold":   base.ShownNumber("Successes in a row after which an unhealthy server is healthy again."),
+			"healthy_threshold":   base.ShownNumber("Successes in a row after which an unhealthy server is healthy again; one suffices until it has been healthy once."),
 			"unhealthy_threshold": base.ShownNumber("Failures in a row after which a healthy server is unhealthy."),
 			"http_version":        base.ShownText("HTTP version of the request." + onlyHTTP),
 			"path":                base.ShownText("Path of the request." + onlyHTTP),

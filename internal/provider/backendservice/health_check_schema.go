@@ -38,7 +38,7 @@ func healthCheckAttributes() map[string]schema.Attribute {
 		"port":                number("Port that is checked", lbapi.CheckPort),
 		"interval":            number("Time from one check of a server to the next", lbapi.CheckInterval),
 		"timeout":             number("Time after which a check without an answer has failed", lbapi.CheckTimeout),
-		"healthy_threshold":   number("Successes after which an unhealthy server is healthy again", lbapi.Threshold),
+		"healthy_threshold":   number("Successes after which an unhealthy server is healthy again (one suffices until it has been healthy once)", lbapi.Threshold),
 		"unhealthy_threshold": number("Failures after which a healthy server is unhealthy", lbapi.Threshold),
 		"http_version": schema.StringAttribute{
 			MarkdownDescription: base.DescribeWords("HTTP version of the request", versions, versions[0]) + httpOnly("http_version"),

@@ -41,8 +41,9 @@ func TestThresholdsCountResultsInARow(t *testing.T) {
 	// The key has one letter a check ("." passes, "x" fails), the value the status after each: h healthy, u unhealthy.
 	for script, want := range map[string]string{
 		".x.x.x.xx.": "hhhhhhhhuu",
-		"x..x..x...": "uuuuuuuuuh",
-		"x...xx...":  "uuuhhuuuh",
+		".xx..x...":  "hhuuuuuuh",
+		"x...xx...":  "uhhhhuuuh",
+		"xxx.xx..":   "uuuhhuuu",
 		"....":       "hhhh",
 		"xxxx":       "uuuu",
 	} {
@@ -62,6 +63,58 @@ func TestThresholdsCountResultsInARow(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOneSuccessSufficesUntilAServerHasBeenHealthy(t *testing.T) {
+	for name, test := range map[string]struct {
+		change   func(f *fleet)
+		settled  int // checks until the change
+		scripted string
+		want     lbapi.HealthStatus // after one more check, which passes
+	}{
+		"never healthy":              {func(*fleet) {}, 2, "xx.", lbapi.Healthy},
+		"healthy before":             {func(*fleet) {}, 4, "x.xx.", lbapi.Unhealthy},
+		"never healthy, weight":      {func(f *fleet) { f.servers[0].Weight++ }, 2, "xx.", lbapi.Healthy},
+		"healthy before, weight":     {func(f *fleet) { f.servers[0].Weight++ }, 4, "x.xx.", lbapi.Unhealthy},
+		"never healthy, thresholds":  {func(f *fleet) { f.check.HealthyThreshold = 5 }, 2, "xx.", lbapi.Healthy},
+		"healthy before, thresholds": {func(f *fleet) { f.check.HealthyThreshold = 5 }, 4, "x.xx.", lbapi.Unhealthy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, health.Options{Dial: newNetwork(inTurn(test.scripted)).dial, Random: steady}, tcpCheck(), address(0))
+				defer f.checker.Close()
+				time.Sleep(time.Duration(test.settled-1)*10*time.Second + time.Second)
+				f.requireStatus(lbapi.Unhealthy, "before the change")
+				test.change(f)
+				f.apply()
+				time.Sleep(10 * time.Second)
+				f.requireStatus(test.want, "after one success")
+			})
+		})
+	}
+}
+
+// A check of something else knows nothing of what was healthy before.
+func TestOneSuccessSufficesAgainForAChangedTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(func(server string, attempt int) error {
+			if server == "10.0.0.0:8080" && attempt == 0 {
+				return errRefused
+			}
+			return nil
+		})
+		f := newFleet(t, health.Options{Dial: n.dial, Random: steady}, tcpCheck(), address(0))
+		defer f.checker.Close()
+		synctest.Wait()
+		f.requireStatus(lbapi.Healthy, "on the traffic port")
+		f.check.Port = 8080
+		f.apply()
+		synctest.Wait()
+		f.requireStatus(lbapi.Unhealthy, "after the first result of the new port")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		f.requireStatus(lbapi.Healthy, "after its first success")
+	})
 }
 
 func TestVerdictSaysSinceWhenAndWhy(t *testing.T) {
