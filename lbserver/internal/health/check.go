@@ -34,6 +34,7 @@ type check struct {
 	done    chan struct{}
 
 	streak       streak
+	started      time.Time // when the last probe started
 	next         time.Time // when the next probe starts
 	inconclusive bool      // the last probe could not be made
 }
@@ -73,17 +74,10 @@ func (c *check) run() {
 			return
 		case <-timer.C:
 		}
-		started := time.Now()
-		c.next = started.Add(c.interval())
-		failure, err := c.probe.run(c.ctx, c.options)
-		if c.ctx.Err() != nil {
-			return // a probe that was cut off says nothing about the server
-		}
-		if err != nil {
+		c.started = time.Now()
+		c.next = c.started.Add(c.interval())
+		if err := c.probe.run(c.ctx, c.options, c.observe); err != nil && c.ctx.Err() == nil {
 			c.reportInconclusive(err)
-		} else {
-			c.inconclusive = false
-			c.observe(failure, time.Since(started))
 		}
 		timer.Reset(time.Until(c.grouped(c.next)))
 	}
@@ -102,9 +96,13 @@ func (c *check) interval() time.Duration {
 }
 
 // observe counts a result, and publishes and logs the verdict if it changed.
-func (c *check) observe(failure lbapi.UnhealthyReason, took time.Duration) {
+func (c *check) observe(failure lbapi.UnhealthyReason) {
+	if c.ctx.Err() != nil {
+		return // a probe that was cut off says nothing about the server
+	}
+	c.inconclusive = false
 	passed := failure.Reason == ""
-	c.server.ObserveCheck(passed, took)
+	c.server.ObserveCheck(passed, time.Since(c.started))
 	before := c.server.Verdict()
 	status := c.streak.observe(before.Status, passed, &c.plan.pace)
 	if status == before.Status {

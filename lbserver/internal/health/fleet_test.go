@@ -91,6 +91,17 @@ func (f *fleet) requireStatus(want lbapi.HealthStatus, when string) {
 	}
 }
 
+// checked waits until that many checks of the only server have ended.
+func (f *fleet) checked(checks uint64) {
+	f.tb.Helper()
+	counters := &f.registry.Services()[0].Eligible().Endpoints[0].Counters
+	for deadline := time.Now().Add(20 * time.Second); counters.ChecksPassed.Load()+counters.ChecksFailed.Load() < checks; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			f.tb.Fatalf("fewer than %d checks in 20 s", checks)
+		}
+	}
+}
+
 func address(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
 }

@@ -39,7 +39,8 @@ type Options struct {
 	Random func() float64
 	Log    *slog.Logger
 
-	heads *heads
+	dialTCPCheck DialFunc // Dial for TCP checks, which send nothing
+	heads        *heads
 }
 
 // Checker runs the health checks of all backend services.
@@ -54,9 +55,11 @@ type Checker struct {
 
 // New returns a Checker that checks nothing yet.
 func New(options Options) *Checker {
+	options.dialTCPCheck = options.Dial
 	if options.Dial == nil {
 		// Keep-alive probes would never fire on connections this short; leaving them off saves system calls.
 		options.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
+		options.dialTCPCheck = (&net.Dialer{KeepAlive: -1, Control: delayACK}).DialContext
 	}
 	if options.Random == nil {
 		options.Random = rand.Float64

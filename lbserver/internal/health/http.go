@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -11,6 +12,9 @@ import (
 
 // headBuffer holds most response heads in one piece.
 const headBuffer = 2 << 10
+
+// maxAnswer bounds how many bytes of an answer's body a check reads.
+const maxAnswer = 64 << 10
 
 // requestOf builds the request of a check. Path and domain have passed lbapi's rules, so neither can contain a line end
 // or a space. HTTP/1.1 requires a Host field (RFC 9112, 3.2); without a domain it is the server's address.
@@ -87,6 +91,19 @@ func (h *head) readStatus(connection io.Reader) (status int, begun bool, err err
 			return 0, begun, err
 		}
 	}
+}
+
+// readToEnd reads the rest of an answer up to the end of the connection, which the request has asked the server for, and
+// reports whether it came to that within maxAnswer bytes and the connection's deadline.
+func (h *head) readToEnd(connection io.Reader) bool {
+	for read := 0; read < maxAnswer; {
+		n, err := connection.Read(h.buffer)
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		read += n
+	}
+	return false
 }
 
 func notHTTP(why string, begins []byte) error {

@@ -35,33 +35,58 @@ func newProbe(plan *plan) *probe {
 	return p
 }
 
-// run makes the probe. The zero UnhealthyReason means that it passed. An error means that this machine, not the server,
-// prevented the probe. When ctx ends, run returns soon and its results mean nothing.
-func (p *probe) run(ctx context.Context, options *Options) (lbapi.UnhealthyReason, error) {
+// run makes the probe and gives its result to observe, as soon as it is known; the zero UnhealthyReason means that the
+// server passed. An error means that this machine, not the server, prevented the probe: then there is no result. When ctx
+// ends, run returns soon and its result means nothing.
+func (p *probe) run(ctx context.Context, options *Options, observe func(lbapi.UnhealthyReason)) error {
 	deadline := time.Now().Add(p.timeout)
 	dialing, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	connection, err := options.Dial(dialing, "tcp", p.target.address)
-	if err != nil {
-		return p.connectFailure(dialing, options.Dial, err)
-	}
-	defer p.resetConnection(connection)
+	dial := options.Dial
 	if p.request == nil {
-		return lbapi.UnhealthyReason{}, nil
+		dial = options.dialTCPCheck
 	}
+	connection, err := dial(dialing, "tcp", p.target.address)
+	if err != nil {
+		failure, err := p.connectFailure(dialing, options.Dial, err)
+		if err == nil {
+			observe(failure)
+		}
+		return err
+	}
+	if p.request == nil {
+		reset(connection)
+		observe(lbapi.UnhealthyReason{})
+		return nil
+	}
+	p.converse(ctx, connection, deadline, options, observe)
+	return nil
+}
+
+// converse makes an HTTP probe over a connection, which it closes.
+func (p *probe) converse(ctx context.Context, connection net.Conn, deadline time.Time, options *Options, observe func(lbapi.UnhealthyReason)) {
 	if err := connection.SetDeadline(deadline); err != nil {
-		return p.failure(lbapi.ConnectInterrupt, "the connection to %s broke: %v", p.target.address, err), nil
+		reset(connection)
+		observe(p.failure(lbapi.ConnectInterrupt, "the connection to %s broke: %v", p.target.address, err))
+		return
 	}
 	disarm := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	defer disarm()
 	head := options.heads.get()
 	defer options.heads.put(head)
-	return p.exchange(connection, head), nil
+	failure := p.exchange(connection, head)
+	observe(failure)
+	// A server that can't write its whole answer, or is reset before it has closed, logs an error at each check.
+	if (failure.Reason == "" || failure.Reason == lbapi.HTTPCodeMismatch) && head.readToEnd(connection) {
+		_ = connection.Close()
+		return
+	}
+	reset(connection)
 }
 
-// resetConnection closes a connection with a reset. Otherwise thousands of checks a minute would leave as many
-// connections in TIME_WAIT on this machine.
-func (p *probe) resetConnection(connection net.Conn) {
+// reset closes a connection with a reset. Otherwise thousands of checks a minute would leave as many connections in
+// TIME_WAIT on this machine. A connection that the server closed first leaves none, however it is closed.
+func reset(connection net.Conn) {
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

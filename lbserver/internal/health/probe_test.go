@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -107,6 +108,13 @@ func TestHTTPVerdicts(t *testing.T) {
 		"what the proxy refuses": {answering("HTTP/1.1 200 OK\r\ngarbage\r\n\r\n"), lbapi.ResponseFormatError, "colon"},
 		"two framings":           {answering("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), lbapi.ResponseFormatError, "RFC 9112"},
 		"a long head":            {answering("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 50<<10) + "\r\n\r\n"), "", ""},
+		"an endless answer": {
+			func(c net.Conn) {
+				answering("HTTP/1.1 200 OK\r\n\r\n")(c)
+				_, _ = io.Copy(c, neverending{}) // until the check has had enough
+			},
+			"", "",
+		},
 		"503":                    {answering("HTTP/1.1 503 Service Unavailable\r\n\r\n"), lbapi.HTTPCodeMismatch, "status 503, expected 2xx, 3xx"},
 		"404":                    {answering("HTTP/1.1 404 Not Found\r\n\r\n"), lbapi.HTTPCodeMismatch, "404"},
 		"101":                    {answering("HTTP/1.1 101 Switching Protocols\r\n\r\n"), lbapi.HTTPCodeMismatch, "101"},
@@ -227,6 +235,19 @@ func TestChecksPassOnARealServer(t *testing.T) {
 	}
 }
 
+// The verdict does not wait for the end of the answer, which a server may owe.
+func TestVerdictComesBeforeTheEndOfTheAnswer(t *testing.T) {
+	done := make(chan struct{})
+	server := serve(t, func(c net.Conn) { answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")(c); <-done })
+	defer close(done)
+	check := httpCheck()
+	check.Timeout = 60
+	f := newFleet(t, health.Options{}, check, server)
+	f.checked(1)
+	f.requireStatus(lbapi.Healthy, "before the end of the answer")
+	f.checker.Close()
+}
+
 func TestCodesDecide(t *testing.T) {
 	server := serve(t, answering("HTTP/1.1 404 Not Found\r\n\r\n"))
 	for codes, want := range map[string]lbapi.HealthStatus{
@@ -262,13 +283,22 @@ func TestTCPCheckPassesOnAnOpenPort(t *testing.T) {
 	}
 }
 
-// A listener that accepts nothing drops connection requests once its backlog is full.
 func TestFullBacklogTimesOutConnecting(t *testing.T) {
+	_, server := listenWithFullBacklog(t)
+	verdict := firstVerdict(t, health.Options{}, lbapi.DefaultHealthCheck(lbapi.TCP), server)
+	if verdict.Reason.Reason != lbapi.ConnectTimeout || !strings.Contains(verdict.Reason.Detail, "within 1s") {
+		t.Errorf("%+v", verdict)
+	}
+}
+
+// listenWithFullBacklog returns a listener that accepts nothing and drops connection requests, since its backlog is full.
+func listenWithFullBacklog(t *testing.T) (descriptor int, server netip.AddrPort) {
+	t.Helper()
 	descriptor, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = syscall.Close(descriptor) }()
+	t.Cleanup(func() { _ = syscall.Close(descriptor) })
 	if err := errors.Join(
 		syscall.Bind(descriptor, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(descriptor, 0),
 	); err != nil {
@@ -282,20 +312,23 @@ func TestFullBacklogTimesOutConnecting(t *testing.T) {
 	if !ok {
 		t.Fatalf("socket name %#v", name)
 	}
-	server := netip.AddrPortFrom(netip.AddrFrom4(bound.Addr), uint16(bound.Port))
+	server = netip.AddrPortFrom(netip.AddrFrom4(bound.Addr), uint16(bound.Port))
 	dialer := net.Dialer{Timeout: 200 * time.Millisecond}
 	for range 10 {
 		connection, err := dialer.DialContext(t.Context(), "tcp", server.String())
 		if err != nil {
-			break
+			return descriptor, server
 		}
 		t.Cleanup(func() { _ = connection.Close() })
 	}
-	verdict := firstVerdict(t, health.Options{}, lbapi.DefaultHealthCheck(lbapi.TCP), server)
-	if verdict.Reason.Reason != lbapi.ConnectTimeout || !strings.Contains(verdict.Reason.Detail, "within 1s") {
-		t.Errorf("%+v", verdict)
-	}
+	t.Fatal("the backlog is never full: this test shows nothing")
+	return descriptor, server
 }
+
+// neverending gives bytes without end.
+type neverending struct{}
+
+func (neverending) Read(p []byte) (int, error) { return len(p), nil }
 
 // stubborn is a connection on which every write fails.
 type stubborn struct {
