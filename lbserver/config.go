@@ -44,6 +44,10 @@ type Config struct {
 	// DrainTimeout is how long requests in flight may go on when the server stops, and when their listener is turned off or
 	// deleted; 0 ends them at once.
 	DrainTimeout time.Duration
+	// MaxLingering bounds the connections that were answered before the client had sent its whole request, and are read on, at
+	// most for 30 s, so that the client gets the answer. Of the client with most of them the oldest is closed first; 0 closes
+	// them at once.
+	MaxLingering int
 	// AccessLog is "-" for standard output, a file's path, or "off".
 	AccessLog string
 	// AccessLogJSON writes the access log as JSON objects instead of text.
@@ -80,6 +84,7 @@ func DefaultConfig() Config {
 		AllowedNetworks: DefaultAllowedNetworks(),
 		CheckSpeedup:    1,
 		DrainTimeout:    30 * time.Second,
+		MaxLingering:    1000,
 		AccessLog:       "off",
 		Quotas: Quotas{
 			LoadBalancers:   5,
@@ -164,6 +169,9 @@ func (c *Config) check() error {
 	}
 	if c.DrainTimeout < 0 {
 		return fmt.Errorf("drain timeout %s: want 0, which ends requests in flight at once, or more", c.DrainTimeout)
+	}
+	if c.MaxLingering < 0 {
+		return fmt.Errorf("maximum of lingering connections %d: want 0, which closes them at once, or more", c.MaxLingering)
 	}
 	return nil
 }

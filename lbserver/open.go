@@ -68,6 +68,7 @@ func (s *Server) restore(networks inventory.Networks) (err error) {
 		Resolver:       s.inventory,
 		DrainTimeout:   s.config.DrainTimeout,
 		TrustedProxies: s.config.TrustedProxies,
+		MaxLingering:   s.config.MaxLingering,
 		CheckSpeedup:   s.config.CheckSpeedup,
 		AccessLog:      s.config.AccessLog,
 		AccessLogJSON:  s.config.AccessLogJSON,

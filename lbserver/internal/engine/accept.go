@@ -58,7 +58,7 @@ func (a acceptedConn) Carry(_ Kind, start Start) { a.engines.goroutines.takeOver
 
 // takeOver gives a connection of the system's to a goroutine.
 func (g *goroutines) takeOver(conn *net.TCPConn, start Start) {
-	client, err := newStream(conn)
+	client, err := g.newStream(conn)
 	if err != nil {
 		_ = conn.Close() // it is closed already
 		return

@@ -95,7 +95,7 @@ func (d *driver) run(task func(e engine.Engine)) {
 func (d *driver) dial(freshness engine.Freshness) (backend engine.Backend) {
 	d.t.Helper()
 	var err error
-	d.run(func(e engine.Engine) { backend, err = e.Dial(d.pool, freshness, patience) })
+	d.run(func(e engine.Engine) { backend, err = e.Dial(d.pool, freshness, patience, new(engine.Cancel)) })
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -233,8 +233,9 @@ func TestTakingAnIdleConnectionAllocatesNothing(t *testing.T) {
 		d.release(d.dial(engine.FreshKept))
 		var allocations float64
 		d.run(func(e engine.Engine) {
+			cancel := new(engine.Cancel)
 			allocations = testing.AllocsPerRun(100, func() {
-				backend, err := e.Dial(d.pool, engine.FreshChecked, patience)
+				backend, err := e.Dial(d.pool, engine.FreshChecked, patience, cancel)
 				if err != nil || !backend.Reused() {
 					t.Fatal("the idle connection was not taken", err)
 				}
@@ -255,7 +256,7 @@ func TestNothingIsDialedAfterGivingUp(t *testing.T) {
 		all := make(chan *engine.Engines, 1)
 		b := newBed(t, kind, true, func(e engine.Engine, _ engine.Conn) time.Duration {
 			(<-all).GiveUpDialing()
-			_, err := e.Dial(s.pool, engine.FreshKept, patience)
+			_, err := e.Dial(s.pool, engine.FreshKept, patience, new(engine.Cancel))
 			failed <- err
 			return 0
 		})

@@ -38,8 +38,8 @@ type Conn interface {
 	CloseWrite() error
 	// Linger says that nothing more will come, drops what the peer still sends, within limits, and closes the connection.
 	// A connection that is closed with bytes unread is reset by the kernel, and the peer may lose what it was sent
-	// (RFC 9112, 9.6). scratch is where the bytes are read to.
-	Linger(scratch []byte)
+	// (RFC 9112, 9.6). scratch is where the bytes are read to. It may be called after CloseWrite and InterruptRead.
+	Linger(scratch []byte, limits LingerLimits)
 	// Abort closes the connection so that the peer sees an error and not an end. What Send took is dropped.
 	Abort()
 	// Close closes the connection. Reads and writes that wait fail with net.ErrClosed.
@@ -75,8 +75,8 @@ const (
 // Engine runs the tasks of a connection. Its tasks may wait on connections; on a loop they must not block on anything else.
 type Engine interface {
 	// Dial returns a connection to the pool's server: an idle one, if freshness allows, or a new one. It fails with
-	// os.ErrDeadlineExceeded after the timeout.
-	Dial(to *Pool, freshness Freshness, timeout time.Duration) (Backend, error)
+	// os.ErrDeadlineExceeded after the timeout, and if it is canceled.
+	Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error)
 	// Spawn runs a task at the same time as the caller, with the same connections.
 	Spawn(task func()) Spawned
 	// Post runs a short task where the connections of the engine may be touched: at once or later, and never between Lock and
@@ -105,6 +105,10 @@ type Handler interface {
 	// Serve carries what the client has sent, waiting for it if need be. It returns how long the connection may then be idle;
 	// 0 or less ends it. Serve is called again when there is something to read, and perhaps before.
 	Serve() (idle time.Duration)
+	// Broken is called like a posted task, when the engine finds out that the client has reset the connection while Serve
+	// runs: at once on a loop, within lookInterval on a goroutine, and where a system can't tell, never. A task that uses
+	// the connection may find out before. It may be called more than once.
+	Broken()
 	// End is called once, after the connection was closed. Serve is not called any more.
 	End()
 }

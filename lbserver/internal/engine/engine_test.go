@@ -39,8 +39,9 @@ func onEachKind(t *testing.T, test func(*testing.T, engine.Kind)) {
 func newEngines(t *testing.T) *engine.Engines {
 	t.Helper()
 	engines := engine.New(engine.Config{
-		Panicked: func(cause any, stack []byte) { t.Errorf("a panic: %v\n%s", cause, stack) },
-		Failed:   func(port netip.AddrPort, err error) { t.Errorf("port %s: %v", port, err) },
+		Panicked:     func(cause any, stack []byte) { t.Errorf("a panic: %v\n%s", cause, stack) },
+		Failed:       func(port netip.AddrPort, err error) { t.Errorf("port %s: %v", port, err) },
+		MaxLingering: 10,
 	})
 	t.Cleanup(func() { engines.GiveUpDialing(); engines.Stop() })
 	return engines
@@ -91,6 +92,9 @@ type session struct {
 }
 
 func (s *session) Serve() time.Duration { return s.bed.serve(s.engine, s.client) }
+
+// Broken leaves it to serve to find out.
+func (s *session) Broken() {}
 
 func (s *session) End() { s.bed.served.Add(1); s.open.Add(-1) }
 
@@ -235,7 +239,7 @@ func TestLingerDeliversTheLastWords(t *testing.T) {
 			_, _ = client.Read(make([]byte, 10))
 			client.InterruptRead() // lingering reads on even so
 			client.Write([]byte("enough"))
-			client.Linger(make([]byte, 1<<10))
+			client.Linger(make([]byte, 1<<10), engine.LingerShort())
 			return 0
 		})
 		c := b.dial()
@@ -244,4 +248,36 @@ func TestLingerDeliversTheLastWords(t *testing.T) {
 			t.Errorf("the client got %q, %v", got, err)
 		}
 	})
+}
+
+// A peer that is in the middle of a message may send all of it, and takes longer than a short lingering lasts.
+func TestHowLongAConnectionLingers(t *testing.T) {
+	for name, test := range map[string]struct {
+		limits engine.LingerLimits
+		reads  bool // all that comes
+	}{"long": {engine.LingerLong(), true}, "short": {engine.LingerShort(), false}} {
+		t.Run(name, func(t *testing.T) {
+			onEachKind(t, func(t *testing.T, kind engine.Kind) {
+				b := newBed(t, kind, true, func(_ engine.Engine, client engine.Conn) time.Duration {
+					client.ReadWithin(patience)
+					client.WriteWithin(patience)
+					_, _ = client.Read(make([]byte, 10))
+					client.Write([]byte("enough"))
+					client.Linger(make([]byte, 1<<10), test.limits)
+					return 0
+				})
+				c := b.dial()
+				var err error
+				for begun := time.Now(); err == nil && time.Since(begun) < 3*time.Second; time.Sleep(50 * time.Millisecond) {
+					_, err = c.Write(bytes.Repeat([]byte("x"), 100_000))
+				}
+				if (err == nil) != test.reads {
+					t.Errorf("for 3 s and 5 MB: %v; want no error: %t", err, test.reads)
+				}
+				if got, err := io.ReadAll(c); test.reads && (string(got) != "enough" || err != nil) {
+					t.Errorf("the client got %q, %v", got, err)
+				}
+			})
+		})
+	}
 }

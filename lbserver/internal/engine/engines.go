@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Config struct {
 	// DialOverride returns where to connect to instead of a server's address, or an error instead; nil leaves the address as
 	// it is.
 	DialOverride func(address netip.AddrPort) (netip.AddrPort, error)
+	// MaxLingering bounds the connections that linger at a time, on loops as on goroutines; loops share it out among
+	// themselves.
+	MaxLingering int
 	// Now is the clock of Engine.Now; nil means time.Now.
 	Now func() time.Time
 }
@@ -29,7 +33,8 @@ type Engines struct {
 	// dialing ends with GiveUpDialing.
 	dialing context.Context //nolint:containedctx // its life is the engines', not a call's
 	giveUp  context.CancelFunc
-	running sync.WaitGroup // loops, ports and connections on goroutines
+	running sync.WaitGroup            // loops, ports and connections on goroutines
+	stopped atomic.Pointer[time.Time] // when EndLingering was called; nil before
 
 	goroutines *goroutines
 	loops      *loops // nil before Begin, and where the system has none
@@ -85,6 +90,12 @@ func (e *Engines) GiveUpDialing() {
 	if e.loops != nil {
 		e.loops.giveUpDialing()
 	}
+}
+
+// EndLingering makes the connections that linger, and those that would, do so for lingerAfterStop at most from now.
+func (e *Engines) EndLingering() {
+	now := time.Now()
+	e.stopped.CompareAndSwap(nil, &now)
 }
 
 // Finish ends the engines once everything that was written to clients has been sent, or their time is over, and waits for

@@ -2,10 +2,9 @@ package engine
 
 import (
 	"math/rand/v2"
-	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +13,8 @@ const sweepInterval = 5 * time.Second
 
 // goroutines are what the goroutine engines of all connections share: the idle connections to servers.
 type goroutines struct {
-	engines *Engines
+	engines   *Engines
+	lingerers *lingerers
 
 	mu       sync.Mutex
 	idle     idleLists[*kept] // under mu
@@ -24,13 +24,18 @@ type goroutines struct {
 }
 
 func newGoroutines(engines *Engines) *goroutines {
-	return &goroutines{engines: engines, idle: idleLists[*kept]{}, stop: make(chan struct{})}
+	return &goroutines{
+		engines: engines, lingerers: newLingerers(engines.config.MaxLingering, &engines.stopped),
+		idle: idleLists[*kept]{}, stop: make(chan struct{}),
+	}
 }
 
 // goroutine is the engine of one connection.
 type goroutine struct {
 	*goroutines
-	touch sync.Mutex // held by posted tasks
+	touch   sync.Mutex // held by posted tasks
+	client  *stream
+	handler Handler
 }
 
 func (g *goroutine) Lock()   { g.touch.Lock() }
@@ -71,7 +76,7 @@ func (b background) WaitFor(timeout time.Duration) bool {
 	}
 }
 
-func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration) (Backend, error) {
+func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
 	for freshness != FreshNew {
 		found, ok := g.take(to)
 		if !ok {
@@ -79,7 +84,7 @@ func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration) (
 		}
 		// Looking is cheap here, so FreshKept gets no other connections than FreshChecked.
 		if found.isQuiet() {
-			found.reused = true
+			found.reused, found.user = true, g
 			return found, nil
 		}
 		_ = found.Close() // the server closed it, or sent bytes that nobody asked for
@@ -88,17 +93,16 @@ func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration) (
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: timeout}
-	opened, err := dialer.DialTCP(g.engines.dialing, "tcp", netip.AddrPort{}, address)
+	opened, err := g.open(address, timeout, cancel)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := newStream(opened)
+	conn, err := g.newStream(opened)
 	if err != nil {
 		_ = opened.Close() // it is closed already, or never of use
 		return nil, err
 	}
-	return &kept{stream: conn, goroutines: g.goroutines, pool: to}, nil
+	return &kept{stream: conn, goroutines: g.goroutines, user: g, pool: to}, nil
 }
 
 func (g *goroutines) take(from *Pool) (*kept, bool) {
@@ -110,16 +114,19 @@ func (g *goroutines) take(from *Pool) (*kept, bool) {
 // kept is the Backend of a goroutine.
 type kept struct {
 	*stream
-	goroutines *goroutines
-	pool       *Pool
-	idleSince  time.Time
-	reused     bool
+	goroutines  *goroutines
+	user        *goroutine // nil while the connection is idle
+	pool        *Pool
+	readUntil   time.Time // the end of ReadWithin's time
+	interrupted atomic.Bool
+	idleSince   time.Time
+	reused      bool
 }
 
 func (k *kept) Reused() bool { return k.reused }
 
 func (k *kept) Release() {
-	k.idleSince = time.Now()
+	k.idleSince, k.user = time.Now(), nil
 	if !k.goroutines.keep(k) {
 		_ = k.Close() // nothing is lost with it
 	}
@@ -207,12 +214,14 @@ func closeAll(idle []*kept) {
 }
 
 // carry serves a connection on a goroutine until it ends.
-func (g *goroutines) carry(client Conn, start Start) {
-	handler, _ := start(&goroutine{goroutines: g}, client)
+func (g *goroutines) carry(client *stream, start Start) {
+	on := &goroutine{goroutines: g, client: client}
+	handler, _ := start(on, client)
 	if handler == nil {
 		_ = client.Close() // refused
 		return
 	}
+	on.handler = handler
 	g.engines.running.Go(func() {
 		defer func() {
 			if cause := recover(); cause != nil {

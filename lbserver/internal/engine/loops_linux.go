@@ -23,15 +23,17 @@ type loops struct {
 // shard is one event loop with its connections, and the engine of these.
 type shard struct {
 	*loop.Loop
-	number  uint
-	engines *Engines
-	idle    idleLists[*server]
-	dialing map[*server]struct{}
+	number    uint
+	engines   *Engines
+	lingerers *lingerers
+	idle      idleLists[*server]
+	dialing   map[*server]struct{}
 }
 
 func newLoops(engines *Engines) (*loops, error) {
 	l := &loops{engines: engines}
-	for number := range runtime.GOMAXPROCS(0) {
+	count := runtime.GOMAXPROCS(0)
+	for number := range count {
 		made, err := loop.New(loop.Config{Now: engines.config.Now, Panicked: engines.config.Panicked})
 		if err != nil {
 			l.end(true)
@@ -39,7 +41,8 @@ func newLoops(engines *Engines) (*loops, error) {
 		}
 		l.all = append(l.all, &shard{
 			Loop: made, number: uint(number), engines: engines,
-			idle: idleLists[*server]{}, dialing: map[*server]struct{}{},
+			lingerers: newLingerers(engines.lingerShare(number, count), &engines.stopped),
+			idle:      idleLists[*server]{}, dialing: map[*server]struct{}{},
 		})
 		engines.running.Go(made.Run)
 	}
@@ -155,9 +158,14 @@ func (a acceptedSocket) carryOnGoroutine(start Start) {
 }
 
 // loopConn is what connections to clients and to servers have in common.
-type loopConn struct{ loop.Connection }
+type loopConn struct {
+	loop.Connection
+	shard *shard
+}
 
-func (c *loopConn) Linger(scratch []byte) { linger(c, scratch) }
+func (c *loopConn) Linger(scratch []byte, limits LingerLimits) {
+	c.shard.lingerers.linger(c, scratch, limits)
+}
 
 // readAgain implements lingering.
 func (c *loopConn) readAgain(until time.Duration) {
@@ -168,13 +176,12 @@ func (c *loopConn) readAgain(until time.Duration) {
 // client is a connection to a client on its loop.
 type client struct {
 	loopConn
-	shard   *shard
 	handler Handler
 }
 
 // take makes an accepted connection one of this loop's.
 func (s *shard) take(a acceptedSocket, start Start) {
-	c := &client{shard: s}
+	c := &client{loopConn: loopConn{shard: s}}
 	if err := s.Adopt(&c.Connection, a.descriptor, a.client); err != nil {
 		_ = a.Close() // of no use
 		s.AddLoad(-1)
@@ -201,6 +208,9 @@ func (c *client) Wake(over bool) {
 	}
 	c.shard.Go(c)
 }
+
+// Broken implements loop.Handler: the client reset the connection while Run runs.
+func (c *client) Broken() { c.handler.Broken() }
 
 // Run implements loop.Task: it serves the connection until there is nothing more to read, or to its end.
 func (c *client) Run() {
@@ -234,7 +244,7 @@ func (s *shard) Post(task func()) { s.Loop.Post(task) }
 
 func (s *shard) Spawn(task func()) Spawned { return s.Loop.Spawn(task) }
 
-func (s *shard) Dial(to *Pool, freshness Freshness, timeout time.Duration) (Backend, error) {
+func (s *shard) Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
 	list := s.idle.of(to, s)
 	for freshness != FreshNew {
 		found, ok := list.take()
@@ -254,10 +264,14 @@ func (s *shard) Dial(to *Pool, freshness Freshness, timeout time.Duration) (Back
 	if err != nil {
 		return nil, err
 	}
-	opened := &server{list: list}
+	opened := &server{loopConn: loopConn{shard: s}, list: list}
+	if !cancel.wait(opened) {
+		return nil, net.ErrClosed
+	}
 	s.dialing[opened] = struct{}{}
 	err = s.Loop.Dial(&opened.Connection, address, timeout)
 	delete(s.dialing, opened)
+	cancel.done()
 	if err != nil {
 		return nil, err
 	}
@@ -311,3 +325,6 @@ func (s *server) Wake(bool) {
 	s.list.drop(s)
 	_ = s.Close() // of no use
 }
+
+// Broken implements loop.Handler: the task that uses the connection finds out.
+func (s *server) Broken() {}

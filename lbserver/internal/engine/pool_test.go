@@ -44,7 +44,7 @@ func TestSweepClosesConnectionsThatAreOldOrOfNoUse(t *testing.T) {
 	defer listener.Close()
 	pool := NewPool(netip.MustParseAddrPort(listener.Addr().String()))
 	connect := func() (*kept, net.Conn) {
-		backend, err := g.Dial(pool, FreshNew, 10*time.Second)
+		backend, err := g.Dial(pool, FreshNew, 10*time.Second, new(Cancel))
 		if err != nil {
 			t.Fatal(err)
 		}

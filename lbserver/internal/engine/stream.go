@@ -3,6 +3,7 @@ package engine
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -18,14 +19,18 @@ type stream struct {
 	looking func(descriptor uintptr) // look, kept so that isQuiet allocates nothing
 	poll    pollSet                  // for look
 	quiet   bool                     // what look found
+
+	lingerers *lingerers
+	endedSide atomic.Bool    // by CloseWrite
+	remote    netip.AddrPort // kept, since a closed connection has none
 }
 
-func newStream(conn *net.TCPConn) (*stream, error) {
+func (g *goroutines) newStream(conn *net.TCPConn) (*stream, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{conn: conn, raw: raw}
+	s := &stream{conn: conn, raw: raw, lingerers: g.lingerers, remote: addressOf(conn.RemoteAddr())}
 	s.looking = s.look
 	return s, nil
 }
@@ -72,9 +77,12 @@ func (s *stream) readAgain(until time.Duration) {
 	_ = s.conn.SetReadDeadline(s.readBy) // fails only on a closed connection, where the read reports it
 }
 
-func (s *stream) CloseWrite() error { return s.conn.CloseWrite() }
+func (s *stream) CloseWrite() error {
+	s.endedSide.Store(true)
+	return s.conn.CloseWrite()
+}
 
-func (s *stream) Linger(scratch []byte) { linger(s, scratch) }
+func (s *stream) Linger(scratch []byte, limits LingerLimits) { s.lingerers.linger(s, scratch, limits) }
 
 func (s *stream) Abort() {
 	_ = s.conn.SetLinger(0) // fails only on a closed connection
@@ -85,7 +93,7 @@ func (s *stream) Close() error { return s.conn.Close() }
 
 func (s *stream) LocalAddr() netip.AddrPort { return addressOf(s.conn.LocalAddr()) }
 
-func (s *stream) RemoteAddr() netip.AddrPort { return addressOf(s.conn.RemoteAddr()) }
+func (s *stream) RemoteAddr() netip.AddrPort { return s.remote }
 
 // addressOf returns an IPv4 address in its 4-byte form, and no zone: that says nothing to anybody else.
 func addressOf(address net.Addr) netip.AddrPort {

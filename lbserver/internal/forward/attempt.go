@@ -28,6 +28,8 @@ var (
 	ErrUnreachable = errors.New("no server accepted a connection")
 	// ErrTimeout says that the last server that was tried did not answer the attempt to connect within ConnectTimeout.
 	ErrTimeout = errors.New("no server accepted a connection within " + ConnectTimeout.String())
+	// ErrAbandoned says that Abandon was called: nobody wants an answer any more.
+	ErrAbandoned = errors.New("the request was given up")
 )
 
 // Attempt is the way of one request to a server. It belongs to the task of the request, except Abandon and the field Backend,
@@ -53,7 +55,7 @@ type Attempt struct {
 	preferred int   // the index in Eligible.Servers to try next; -1 for the scheduler's choice
 	tried     []int // indices in Eligible.Servers of those that could not be reached
 	cookie    cookie
-	abandoned bool // between Engine.Lock and Unlock
+	abandoned engine.Cancel // between Engine.Lock and Unlock
 }
 
 // Begin starts an attempt on an engine. What an earlier request left in a is forgotten.
@@ -73,7 +75,8 @@ func (a *Attempt) SetService(live *service.Service, client netip.Addr) {
 func (a *Attempt) HasServers() bool { return a.Eligible != nil && len(a.Eligible.Servers) > 0 }
 
 // Reach connects to the server that the cookie names or the scheduler picks, and to others if that fails: no byte of the
-// request has been sent, so it may go to any. There must be servers. The error is ErrUnreachable or ErrTimeout.
+// request has been sent, so it may go to any. There must be servers. The error is
+// ErrUnreachable, ErrTimeout or ErrAbandoned.
 func (a *Attempt) Reach() error {
 	begun, err := a.engine.Now(), ErrUnreachable
 	index, freshness := a.preferred, a.freshness()
@@ -89,13 +92,16 @@ func (a *Attempt) Reach() error {
 		}
 		endpoint := a.Eligible.Servers[index]
 		a.count(endpoint)
-		backend, failure := a.engine.Dial(endpoint.Pool, freshness, ConnectTimeout)
+		backend, failure := a.engine.Dial(endpoint.Pool, freshness, ConnectTimeout, &a.abandoned)
 		if failure == nil {
 			endpoint.Counters.Requests.Add(1)
 			a.attach(backend)
 			return nil
 		}
 		a.uncount()
+		if a.isAbandoned() {
+			return ErrAbandoned
+		}
 		a.Endpoint = nil
 		endpoint.Counters.ConnectErrors.Add(1)
 		err = ErrUnreachable
@@ -163,20 +169,26 @@ func (a *Attempt) Drop() {
 	a.uncount()
 }
 
-// Abandon closes the connection, if there is one, and one that is still being opened as soon as it is open. It is called with
-// Engine.Lock held, or by Engine.Post.
+// Abandon ends the attempt at once, wherever it is: it resets the connection to the server, and gives up one that is being
+// opened. An end would wait behind what the server leaves unread. It is called with Engine.Lock held, or by Engine.Post.
 func (a *Attempt) Abandon() {
-	a.abandoned = true
+	a.abandoned.Cancel()
 	if a.Backend != nil {
-		_ = a.Backend.Close() // the task that uses it finds out
+		a.Backend.Abort() // the task that uses it finds out
 	}
+}
+
+func (a *Attempt) isAbandoned() bool {
+	a.engine.Lock()
+	defer a.engine.Unlock()
+	return a.abandoned.Canceled()
 }
 
 func (a *Attempt) attach(backend engine.Backend) {
 	a.engine.Lock()
 	defer a.engine.Unlock()
 	a.Backend = backend
-	if a.abandoned {
+	if a.abandoned.Canceled() {
 		_ = backend.Close() // the task that uses it finds out
 	}
 }

@@ -47,7 +47,7 @@ func (n *network) Lock() {
 
 func (n *network) Unlock() { n.locked = false }
 
-func (n *network) Dial(to *engine.Pool, freshness engine.Freshness, _ time.Duration) (engine.Backend, error) {
+func (n *network) Dial(to *engine.Pool, freshness engine.Freshness, _ time.Duration, _ *engine.Cancel) (engine.Backend, error) {
 	port := int(to.Address.Port())
 	n.dials = append(n.dials, dialed{port, freshness})
 	n.now = n.now.Add(n.took)
@@ -66,6 +66,7 @@ type connection struct {
 func (c *connection) Reused() bool { return c.reused }
 func (c *connection) Release()     { c.released = true }
 func (c *connection) Close() error { c.closed = true; return nil }
+func (c *connection) Abort()       { c.closed = true }
 
 const (
 	serviceID = "backend-aaaaaaaaaa"

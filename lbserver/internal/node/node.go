@@ -26,6 +26,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// TrustedProxies are the networks of proxies whose word on their clients counts.
 	TrustedProxies networks.Set
+	// MaxLingering bounds the connections that read on after an early answer; 0 closes them at once.
+	MaxLingering int
 	// CheckSpeedup divides the intervals of health checks, and their timeouts down to 1 s, for tests; 1 or more.
 	CheckSpeedup int
 	// AccessLog is "-" for standard output, a file's path, or "off".
@@ -60,7 +62,8 @@ func New(config Config) (*Node, error) {
 		accessLog: accessLog,
 	}
 	data := proxy.Config{
-		Services: n.services.Service, DrainTimeout: config.DrainTimeout, TrustedProxies: config.TrustedProxies, Log: config.Log,
+		Services: n.services.Service, DrainTimeout: config.DrainTimeout, TrustedProxies: config.TrustedProxies,
+		MaxLingering: config.MaxLingering, Log: config.Log,
 	}
 	if accessLog != nil {
 		data.AccessLog = accessLog

@@ -109,7 +109,7 @@ func (x *exchange) run() (keep bool) {
 		if in.bytes == nil {
 			in.bytes = x.proxy.buffers.get(smallBuffer)
 		}
-		x.conn.Linger(in.bytes)
+		x.conn.Linger(in.bytes, engine.LingerShort())
 	}
 	return keep
 }
@@ -301,6 +301,10 @@ func (x *exchange) readCookie() {
 
 // failUnreached says why there is no answer from a server.
 func (x *exchange) failUnreached(err error) {
+	if errors.Is(err, forward.ErrAbandoned) {
+		x.failureStatus, x.failure = 0, err.Error()
+		return
+	}
 	x.failureStatus, x.failure = 502, err.Error()
 	if errors.Is(err, forward.ErrTimeout) {
 		x.failureStatus = 504

@@ -127,6 +127,9 @@ func (s *http1Session) leave() {
 // abandon implements session.
 func (s *http1Session) abandon() { s.engine.Post(s.abandonLocked) }
 
+// Broken implements engine.Handler: a request ends at its server, too, when its client has reset the connection.
+func (s *http1Session) Broken() { s.abandonLocked() }
+
 // abandonHere is abandon for the tasks of the session.
 func (s *http1Session) abandonHere() {
 	s.engine.Lock()

@@ -29,6 +29,9 @@ type Config struct {
 	DrainTimeout time.Duration
 	// TrustedProxies are the networks of proxies whose word on their clients counts.
 	TrustedProxies networks.Set
+	// MaxLingering bounds the connections that were answered before the client had sent its whole request, and read on so that
+	// it gets the answer; 0 closes them at once.
+	MaxLingering int
 	// AccessLog gets an entry for each request; nil logs none, at no cost.
 	AccessLog AccessLog
 	// Log gets what operators should know; nil discards it.
@@ -116,6 +119,7 @@ func newProxy(config Config, tuning tuning) *Proxy {
 			p.log.Warn("a connection could not be accepted; trying again", "address", port, "error", err)
 		},
 		DialOverride: tuning.dialOverride,
+		MaxLingering: config.MaxLingering,
 		Now:          tuning.now,
 	})
 	return p
@@ -137,6 +141,7 @@ func (p *Proxy) Listeners() []Status {
 // left. It returns ctx's error if it had to.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.stop()
+	p.engines.EndLingering()
 	idle := make(chan struct{})
 	go func() { // Close makes it end
 		defer close(idle)

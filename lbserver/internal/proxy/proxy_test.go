@@ -63,7 +63,8 @@ type options struct {
 func (o *options) start() *proxy.Proxy {
 	return proxy.NewTuned(
 		proxy.Config{
-			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies, AccessLog: o.AccessLog, Log: o.Log,
+			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies, MaxLingering: 1000,
+			AccessLog: o.AccessLog, Log: o.Log,
 		},
 		proxy.Tuning{
 			HeadTimeout: o.HeadTimeout, ResponseTimeout: o.ResponseTimeout, Goroutines: o.Goroutines,

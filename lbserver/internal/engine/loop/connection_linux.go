@@ -24,20 +24,23 @@ type Connection struct {
 	ended              bool // the peer has closed its side, or the connection is broken: the next read finds out
 	interrupted        bool
 	closed             bool
+	resting            bool // the handler is told of what there is to read
 
 	reader, writer *worker // the coroutines that wait for an event; nil for none
 	outgoing       outgoing
-	handler        Handler // of a resting connection
+	handler        Handler // nil for none before the first Rest
 	readBy         int64   // a moment, as Loop.by returns it
 	writeBy        int64   // likewise
 	timer          timer
 }
 
-// Handler is told of the end of a connection's rest.
+// Handler is told of the end of a connection's rest, and of a reset at any other time.
 type Handler interface {
 	// Wake is called on the loop's goroutine: with over false when there is something to read, which the peer's end counts
 	// as; with over true when the time to rest has passed or the connection was closed.
 	Wake(over bool)
+	// Broken is called on the loop's goroutine when the peer has reset the connection, or it broke, and it does not rest.
+	Broken()
 }
 
 // Adopt makes c, which must be the zero Connection, the connection of an open, non-blocking socket to a remote address. If it
@@ -53,6 +56,9 @@ func (l *Loop) Adopt(c *Connection, descriptor int, remote netip.AddrPort) error
 func (c *Connection) event(mask uint32) {
 	if mask&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ended = true
+	}
+	if mask&unix.EPOLLERR != 0 && c.handler != nil && !c.resting && !c.closed {
+		c.handler.Broken()
 	}
 	if mask&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.writable = true
@@ -79,10 +85,9 @@ func (c *Connection) wakeReader(over bool) {
 		w := c.reader
 		c.reader = nil
 		c.loop.resume(w)
-	case c.handler != nil:
-		handler := c.handler
-		c.handler = nil
-		handler.Wake(over)
+	case c.resting:
+		c.resting = false
+		c.handler.Wake(over)
 	}
 }
 
@@ -98,13 +103,13 @@ func (c *Connection) expire() {
 	if c.writer != nil && c.loop.past(c.writeBy) {
 		c.wakeWriter()
 	}
-	if !c.closed && (c.reader != nil || c.handler != nil) && c.loop.past(c.readBy) {
+	if !c.closed && (c.reader != nil || c.resting) && c.loop.past(c.readBy) {
 		c.wakeReader(true)
 	}
 	if c.closed {
 		return
 	}
-	if c.reader != nil || c.handler != nil {
+	if c.reader != nil || c.resting {
 		c.loop.arm(&c.timer, c.readBy)
 	}
 	if c.writer != nil {
@@ -203,11 +208,12 @@ func (c *Connection) WriteWithin(timeout time.Duration) { c.writeBy = c.loop.by(
 // Rest leaves the connection without a coroutine until there is something to read or the timeout is over; then the handler
 // is told. If there is something to read already, Rest does nothing and reports false.
 func (c *Connection) Rest(handler Handler, timeout time.Duration) bool {
+	c.handler = handler
 	if c.closed || c.outgoing.unsent != nil || c.readable && !c.Quiet() {
 		return false
 	}
 	c.ReadWithin(timeout)
-	c.handler = handler
+	c.resting = true
 	c.loop.arm(&c.timer, c.readBy)
 	return true
 }
@@ -224,7 +230,7 @@ func (c *Connection) Quiet() bool {
 }
 
 // EndRest ends the rest of a connection; its handler is not told.
-func (c *Connection) EndRest() { c.handler = nil }
+func (c *Connection) EndRest() { c.resting = false }
 
 // InterruptRead makes the read that another coroutine waits in, and those that follow, fail with os.ErrDeadlineExceeded, until
 // AllowRead.
@@ -270,9 +276,9 @@ func (c *Connection) Close() error {
 	} else {
 		err = c.release()
 	}
-	if handler := c.handler; handler != nil {
-		c.handler = nil
-		handler.Wake(true)
+	if c.resting {
+		c.resting = false
+		c.handler.Wake(true)
 	}
 	return err
 }

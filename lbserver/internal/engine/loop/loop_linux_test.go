@@ -190,6 +190,8 @@ type sleeper chan bool
 
 func (s sleeper) Wake(over bool) { s <- over }
 
+func (s sleeper) Broken() {}
+
 func TestRestingConnectionIsWoken(t *testing.T) {
 	for name, test := range map[string]struct {
 		wake func(l *loop.Loop, ours *loop.Connection, theirs *net.TCPConn)
@@ -224,6 +226,44 @@ func TestRestingConnectionIsWoken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// breakage is a handler that is told of a reset.
+type breakage struct{ told chan struct{} }
+
+func (b breakage) Wake(bool) {}
+
+func (b breakage) Broken() { close(b.told) }
+
+// The reset of a connection shows while its coroutine waits for something else; the end of the peer's side alone is none.
+func TestAConnectionThatDoesNotRestIsToldOfAResetAndNotOfAnEnd(t *testing.T) {
+	l := start(t)
+	ours, theirs := pair(t, l)
+	b := breakage{make(chan struct{})}
+	on(t, l, func() {
+		if !ours.Rest(b, time.Hour) {
+			t.Error("it does not rest")
+		}
+		ours.EndRest()
+	})
+	if err := theirs.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	on(t, l, func() {
+		ours.ReadWithin(patience)
+		if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("read %v, want the end", err)
+		}
+		select {
+		case <-b.told:
+			t.Error("an end counts as a reset")
+		default:
+		}
+	})
+	if err := errors.Join(theirs.SetLinger(0), theirs.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, b.told)
 }
 
 func TestConnectionWithBytesToReadDoesNotRest(t *testing.T) {
