@@ -47,7 +47,8 @@ func (r *listenerResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 			"idle_timeout": schema.Int64Attribute{
 				CustomType: base.WholeNumber{},
 				MarkdownDescription: fmt.Sprintf("Time after which a client's connection without traffic is closed, %s; default `%d` for "+
-					"`http` and `https`, `%d` for `tcp` and `tls`. A change holds for a connection from its next request on.", idle, idle.Default, lbapi.IdleTimeout(lbapi.TCP).Default),
+					"`http` and `https`, `%d` for `tcp` and `tls`. Also how long a server may take to answer (then `504`), and how long both sides may be silent within a request. "+
+					"A change holds for a connection from its next request on.", idle, idle.Default, lbapi.IdleTimeout(lbapi.TCP).Default),
 				Optional:      true,
 				Computed:      true,
 				Validators:    []validator.Int64{base.RangeRule{Range: idle}},

@@ -17,11 +17,12 @@ type Format string
 //	192.0.2.7:51234 [2026-11-22T17:04:38.123Z] listener-aaaaaaaaaa backend-bbbbbbbbbb/target-cccccccccc 10.0.0.5:8080
 //	1.234 200 87 5120 0 9f86d081884c7d65 "GET /a?b=1 HTTP/1.1" "example.com" "curl/8.5.0" "-"
 //
-// (without the line break). The fields are: the client, without a port if a trusted proxy told its address; the time in UTC when the request's head was complete; listener;
-// backend service and server; the server's address; duration from that time in milliseconds; status (0: none was sent);
-// bytes received and sent, heads included; retries; request id; request line; Host; User-Agent; and why the request
-// failed. An unknown value is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are
-// escaped as \", \\ and \xHH, so no client can forge a line.
+// (without the line break). The fields are: the client, without a port if a trusted proxy told its address; the time in
+// UTC when the request's head was complete; listener; backend service and server; the server's address; duration from
+// that time in milliseconds; status (499: the client went away before one was sent; 0: none was sent); bytes received
+// and sent, heads included; retries; request id; request line; Host; User-Agent; and why the request failed. An unknown
+// value is "-". In quotes, a quote, a backslash and every byte that is not printable ASCII are escaped as \", \\ and
+// \xHH, so no client can forge a line.
 //
 // JSON is one object for each request with the same fields; unknown values are left out. Bytes that are not valid UTF-8
 // are read as Latin-1.

@@ -29,7 +29,7 @@ type Entry struct {
 	Method, Target, Host, UserAgent []byte
 	Version10                       bool
 
-	Status        int   // 0: the connection ended before a status was sent
+	Status        int   // none was sent: 499 if the client went away first, else 0
 	BytesReceived int64 // from the client: the head, and the body with its chunk framing
 	BytesSent     int64 // to the client: likewise
 	Retries       int

@@ -80,7 +80,7 @@ func TestAFaultIsCountedOnWhoHasIt(t *testing.T) {
 
 func TestAServerMayNotDripItsHead(t *testing.T) {
 	onEnginesAtOnce(t, func(t *testing.T, e engine) {
-		b := e.newBedWith(t, options{DrainTimeout: patience, ResponseTimeout: short}, rawServer(t,
+		b := e.newBedWith(t, options{DrainTimeout: patience, IdleTimeout: 1}, rawServer(t,
 			func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 				readHead(reader)
 				_, err := io.WriteString(connection, "HTTP/1.1 200 OK\r\nA: ")
@@ -94,6 +94,6 @@ func TestAServerMayNotDripItsHead(t *testing.T) {
 		if response, _ := c.get("/"); response.StatusCode != 504 {
 			t.Errorf("got %s", response.Status)
 		}
-		expectAround(t, begun, short)
+		expectAround(t, begun, time.Second)
 	})
 }

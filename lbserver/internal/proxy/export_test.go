@@ -11,11 +11,10 @@ import (
 
 // Tuning is what only tests change of a proxy; zero fields are as in production.
 type Tuning struct {
-	HeadTimeout     time.Duration
-	ResponseTimeout time.Duration
-	Goroutines      bool
-	DialOverride    func(address netip.AddrPort) (netip.AddrPort, error)
-	Now             func() time.Time
+	HeadTimeout  time.Duration
+	Goroutines   bool
+	DialOverride func(address netip.AddrPort) (netip.AddrPort, error)
+	Now          func() time.Time
 }
 
 // NewTuned is New with a tuning.
@@ -23,9 +22,6 @@ func NewTuned(config Config, tuned Tuning) *Proxy {
 	tuning := defaultTuning()
 	if tuned.HeadTimeout != 0 {
 		tuning.headTimeout = tuned.HeadTimeout
-	}
-	if tuned.ResponseTimeout != 0 {
-		tuning.responseTimeout = tuned.ResponseTimeout
 	}
 	if tuned.Goroutines {
 		tuning.http = engine.Goroutines

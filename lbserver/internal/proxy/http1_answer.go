@@ -13,10 +13,10 @@ const retryAfterSeconds = 5
 
 // answerFailed answers for a server that could not be reached, or did not answer properly, if a client is left to hear it.
 func (x *exchange) answerFailed() (keep bool) {
-	if x.failureStatus == 0 {
+	if x.failureStatus == 0 || x.failureStatus == statusClientGone {
 		return false
 	}
-	x.joinUpload()
+	x.stopUpload()
 	return x.answer(x.failureStatus, x.failure, true)
 }
 

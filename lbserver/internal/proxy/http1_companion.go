@@ -32,7 +32,7 @@ func (x *exchange) accompany(task func()) *companion {
 		defer func() {
 			if cause := recover(); cause != nil {
 				c.broken = &companionError{cause, debug.Stack()}
-				x.session.abandonHere()
+				x.session.abandonByBug()
 			}
 		}()
 		task()

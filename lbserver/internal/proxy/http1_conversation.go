@@ -25,7 +25,7 @@ func (x *exchange) converse() conversation {
 		_ = x.render() // again, without a body: nothing in it can fail
 	}
 	server := x.attempt.Backend
-	server.WriteWithin(x.proxy.responseTimeout)
+	server.WriteWithin(x.settings.idleTimeout)
 	_, err := server.Send(x.out)
 	if err == nil && !x.requestBody.ended {
 		x.startUpload()
@@ -64,7 +64,7 @@ func (x *exchange) readResponse() conversation {
 				return x.failServer(502, fmt.Sprintf("the server sent more than %d interim responses", http1.MaxInterim))
 			}
 			if !x.passInterim(n) {
-				return x.fail(0, x.failure)
+				return conversationFailed
 			}
 			x.response.Reset()
 			since = x.engine.Now()
@@ -72,13 +72,13 @@ func (x *exchange) readResponse() conversation {
 	}
 }
 
-// awaitServer waits for bytes of a response head. The server's time for the whole head runs since a moment, so that it can't get
-// more by sending little at a time. While the client still sends its body the time does not run; it does while the client
-// waits for 100.
+// awaitServer waits for bytes of a response head. The server's time for the whole head, the idle timeout, runs since a moment, so
+// that it can't get more by sending little at a time. While the client still sends its body the time does not run; it does
+// while the client waits for 100.
 func (x *exchange) awaitServer(since time.Time) error {
 	server := x.attempt.Backend
 	for {
-		server.ReadWithin(max(x.proxy.responseTimeout-x.engine.Now().Sub(since), time.Millisecond))
+		server.ReadWithin(max(x.settings.idleTimeout-x.engine.Now().Sub(since), time.Millisecond))
 		err := server.Await()
 		if err == nil {
 			if x.input.bytes == nil {
@@ -86,27 +86,29 @@ func (x *exchange) awaitServer(since time.Time) error {
 			}
 			err = x.input.fill(server)
 		}
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) ||
-			x.upload.endedBefore(x.engine.Now().Add(-x.proxy.responseTimeout)) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		since = x.engine.Now()
+		switch uploaded := x.lastMoved(); {
+		case x.upload.flows():
+			since = x.engine.Now()
+		case uploaded.After(since):
+			since = uploaded
+		default:
+			return err
+		}
 	}
 }
 
 // judgeSilence decides what a server's connection that ended before the response's head did means.
 func (x *exchange) judgeSilence(err error, heard bool) conversation {
-	switch x.upload.state.Load() {
-	case uploadClientGone:
-		return x.fail(0, "the client went away before the end of its request")
-	case uploadClientSlow:
-		return x.fail(408, fmt.Sprintf("the client sent nothing of its request body for %s", x.settings.idleTimeout))
-	case uploadClientInvalid:
-		return x.fail(statusOf(x.upload.err), x.upload.err.Error())
-	}
 	switch {
+	case x.failClient():
+		return conversationFailed
+	case x.upload.state.Load() == uploadServerSlow:
+		return x.failServer(504, fmt.Sprintf("the server took nothing of the request body for %s", x.settings.idleTimeout))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return x.failServer(504, fmt.Sprintf("the server did not answer within %s", x.proxy.responseTimeout))
+		return x.failServer(504, fmt.Sprintf("the server did not answer within %s", x.settings.idleTimeout))
 	case heard:
 		return x.failServer(502, "the server closed the connection within the head of its response")
 	case x.attempt.MayResend():
@@ -114,6 +116,25 @@ func (x *exchange) judgeSilence(err error, heard bool) conversation {
 	default:
 		return x.failServer(502, "the server closed the connection before it answered")
 	}
+}
+
+// failClient says what the client did to end the conversation, and reports whether it did anything.
+func (x *exchange) failClient() bool {
+	if x.failAbandoned() {
+		return true
+	}
+	switch x.upload.state.Load() {
+	case uploadClientEnded, uploadClientGone:
+		x.failureStatus, x.failure = statusClientGone, "the client went away before the end of its request"
+	case uploadClientSlow:
+		x.failureStatus = 408
+		x.failure = fmt.Sprintf("the client sent nothing of its request body for %s", x.settings.idleTimeout)
+	case uploadClientInvalid:
+		x.failureStatus, x.failure, x.malformed = statusOf(x.upload.err), x.upload.err.Error(), true
+	default:
+		return false
+	}
+	return true
 }
 
 // fail ends a conversation that the client has spoiled.
@@ -135,7 +156,8 @@ func (x *exchange) passInterim(n int) bool {
 	if x.response.Status == 100 {
 		x.continued = true
 		if x.upload.started() {
-			x.upload.let(x.engine.Now())
+			x.move() // the client's time begins
+			x.upload.let.Store(true)
 		}
 	}
 	if x.request.Version10 {

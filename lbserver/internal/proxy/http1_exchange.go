@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
@@ -14,17 +15,12 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 )
 
-// Timeouts of HTTP/1. The idle timeout, which also bounds each read and write of a body on the client's side, is the
-// listener's.
-const (
-	// defaultHeadTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s).
-	defaultHeadTimeout = 10 * time.Second
-	// defaultResponseTimeout bounds the wait for a response head, and for each further read and write on the server's side:
-	// nginx's default (proxy_read_timeout), and the idle timeout that listeners start with.
-	defaultResponseTimeout = 60 * time.Second
-	// lastPieceTimeout is what a server that has answered has left to take the last piece of a request body, 64 KiB at most.
-	lastPieceTimeout = time.Second
-)
+// defaultHeadTimeout is what a client has from the first byte of a request head to its end (product: 408 after 10 s). All
+// other waits, on both sides, are bounded by the listener's idle timeout.
+const defaultHeadTimeout = 10 * time.Second
+
+// statusClientGone is logged for a request whose client went away before it was sent a status: nginx's number for it.
+const statusClientGone = 499
 
 // exchange is one request and its response. It is straight-line code over a session and a connection to a server, holds all
 // buffers that a request needs, and is used again for another request, of any session.
@@ -66,17 +62,20 @@ type exchangeState struct {
 
 	input        window // from the server
 	responseBody body
+	moved        atomic.Int64 // nanoseconds since begun; when a byte of a body last came from a side, or was taken by one
 
 	begun     time.Time // when the head was complete; until then, when its first byte came
 	requestID uint64    // 0 for none yet
 	status    int       // sent to the client; 0 for none yet
 	received  int64
 	sent      int64
-	// failure says in words what went wrong, failureStatus which status to answer with; 0 if nobody is left to answer.
+	// failure says in words what went wrong, failureStatus which status to answer with; 0 or statusClientGone if nobody is
+	// left to answer.
 	failure       string
 	failureStatus int
 	complete      bool // the client got a whole response
 	linger        bool // the client may still be sending
+	malformed     bool // what it sends has no meaning
 }
 
 // exchanges is a free list of exchanges.
@@ -109,9 +108,17 @@ func (x *exchange) run() (keep bool) {
 		if in.bytes == nil {
 			in.bytes = x.proxy.buffers.get(smallBuffer)
 		}
-		x.conn.Linger(in.bytes, engine.LingerShort())
+		x.conn.Linger(in.bytes, x.lingerLimits())
 	}
 	return keep
+}
+
+// lingerLimits gives a client that is in the middle of a request body more time than one that is not.
+func (x *exchange) lingerLimits() engine.LingerLimits {
+	if x.head == nil || x.malformed || x.requestBody.ended {
+		return engine.LingerShort()
+	}
+	return engine.LingerLong()
 }
 
 // carry reads the request, has it answered and lets go of the server, whose connection may have been kept.
@@ -128,7 +135,7 @@ func (x *exchange) carry() (keep bool) {
 	counters.InFlight.Add(1)
 	defer counters.InFlight.Add(-1)
 	keep = x.forward()
-	x.joinUpload()
+	x.stopUpload()
 	x.attempt.Drop()
 	return keep
 }
@@ -152,10 +159,14 @@ func (x *exchange) finish(counters *Counters) {
 }
 
 func (x *exchange) logAccess() {
+	status := x.status
+	if status == 0 && x.failureStatus == statusClientGone {
+		status = statusClientGone
+	}
 	x.entry = Entry{
 		Time: x.begun, Duration: x.engine.Now().Sub(x.begun), Shard: x.engine.Shard(), RequestID: x.id(),
 		ListenerID: x.session.listener.ID, Client: x.origin.client,
-		Status: x.status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.attempt.Retries, Failure: x.failure,
+		Status: status, BytesReceived: x.received, BytesSent: x.sent, Retries: x.attempt.Retries, Failure: x.failure,
 	}
 	if x.head != nil {
 		x.entry.Method = x.request.MethodText(x.head)
@@ -227,7 +238,7 @@ func (x *exchange) readHead() bool {
 				x.answer(408, fmt.Sprintf("the request head did not arrive within %s", x.proxy.headTimeout), false)
 				return false
 			}
-			x.failure = "the client closed the connection before the end of its request head"
+			x.failureStatus, x.failure = statusClientGone, "the client closed the connection before the end of its request head"
 			return false
 		}
 	}
@@ -248,6 +259,7 @@ func (x *exchange) refuse(err error) {
 	if broken, ok := errors.AsType[*http1.Error](err); ok {
 		reason = broken.Reason
 	}
+	x.malformed = true
 	x.answer(statusOf(err), reason, false)
 }
 
@@ -302,7 +314,7 @@ func (x *exchange) readCookie() {
 // failUnreached says why there is no answer from a server.
 func (x *exchange) failUnreached(err error) {
 	if errors.Is(err, forward.ErrAbandoned) {
-		x.failureStatus, x.failure = 0, err.Error()
+		x.failAbandoned()
 		return
 	}
 	x.failureStatus, x.failure = 502, err.Error()
@@ -356,8 +368,7 @@ func (x *exchange) writeClient(p []byte) bool {
 	if len(p) == 0 {
 		return true
 	}
-	x.conn.WriteWithin(x.settings.idleTimeout)
-	return x.wrote(x.conn.Write(p))
+	return x.wrote(x.pass(x.conn, p))
 }
 
 // sendClient is writeClient for the last bytes before the connection is left to the next request.
@@ -368,9 +379,34 @@ func (x *exchange) sendClient(p []byte) bool {
 
 func (x *exchange) wrote(n int, err error) bool {
 	x.sent += int64(n)
-	if err != nil {
-		x.failure = "the client went away or stopped reading before the end of the response"
-		x.breakOff()
+	if err == nil {
+		return true
 	}
-	return err == nil
+	switch {
+	case x.failAbandoned():
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.failure = fmt.Sprintf("the client read nothing of the response for %s", x.settings.idleTimeout)
+	default:
+		x.failureStatus, x.failure = statusClientGone, "the client went away before the end of the response"
+	}
+	if x.sent == 0 {
+		x.status = 0
+	}
+	x.breakOff()
+	return false
+}
+
+// failAbandoned says why the session was abandoned, and reports whether it was.
+func (x *exchange) failAbandoned() bool {
+	why := x.session.whyAbandoned()
+	switch why {
+	case "":
+		return false
+	case abandonedByReset:
+		x.failureStatus = statusClientGone
+	default:
+		x.failureStatus = 0
+	}
+	x.failure = why
+	return true
 }

@@ -13,7 +13,7 @@ func (x *exchange) deliver() (keep bool) {
 	head := x.input.unread()
 	framing := x.response.Framing(x.request.Method)
 	if x.response.Status == 101 {
-		x.joinUpload()
+		x.stopUpload()
 		if !x.response.Takes(head, &x.request, x.head) || !x.bodySent() {
 			x.failServer(502, "the server changed to another protocol that the request had not asked for")
 			return x.answerFailed()
@@ -24,24 +24,35 @@ func (x *exchange) deliver() (keep bool) {
 	x.responseBody.plain = x.request.Version10
 	x.responseBody.chunked.Forgiving = true
 	stripped := x.request.Version10 && framing == http1.FramingChunked
-	keep = x.request.KeepAlive() && !x.draining() && framing != http1.FramingUntilClose && !stripped && !x.early
-	x.linger = !keep && (x.request.KeepAlive() || x.early)
-	x.renderResponse(head, keep)
+	ends := !x.request.KeepAlive() || x.draining() || framing == http1.FramingUntilClose || stripped
+	keep = !ends && !x.early
+	says := keep || !ends && x.mayGoOn()
+	x.renderResponse(head, says)
 	var err error
 	if x.out, err = x.responseBody.appendAvailable(x.out, &x.input); err != nil {
 		x.failServer(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
 		return x.answerFailed()
 	}
+	x.upload.answered(answerBegun)
 	if !x.sendResponse(keep) {
 		return false
 	}
 	x.complete = true
-	x.joinUpload()
-	if !x.early && x.bodySent() && x.serverReusable(framing) {
+	if x.early {
+		x.finishUpload(says)
+	} else if x.serverReusable(framing) {
+		x.joinUpload()
 		x.attempt.Keep()
 	}
+	x.linger = !keep && (x.request.KeepAlive() || !x.requestBody.ended)
 	return keep
 }
+
+// mayGoOn reports whether a client that is answered early is not told that its connection will close, since clients such as curl
+// stop sending if they are: if it has something left to send, and the server doesn't say so either. The connection closes even
+// so, when the upload has ended: a proxy in front of us that sees no body where we do (0.CL) would send the next client's
+// request, of which we took the beginning for the body.
+func (x *exchange) mayGoOn() bool { return x.response.KeepAlive() && x.upload.flows() }
 
 // serverReusable reports whether a server that answered a whole request may get another on the same connection: it must have
 // read all of the first, and sent nothing but the answer. A body that it left unread would be the start of the next request.
@@ -93,6 +104,7 @@ func (x *exchange) sendResponse(keep bool) bool {
 	if x.responseBody.framing != http1.FramingLength || x.responseBody.remaining > mediumBuffer {
 		x.input.resize(&x.proxy.buffers, largeBuffer)
 	}
+	x.move() // the time of both sides begins
 	for !x.responseBody.ended {
 		if err := x.readBody(); err != nil {
 			return x.cutShort(err)
@@ -114,8 +126,7 @@ func (x *exchange) sendResponse(keep bool) bool {
 // readBody reads more of the response's body. The end of the connection ends a body until close.
 func (x *exchange) readBody() error {
 	x.input.compact()
-	x.attempt.Backend.ReadWithin(x.proxy.responseTimeout)
-	err := x.input.fill(x.attempt.Backend)
+	err := x.fill(&x.input, x.attempt.Backend)
 	if ended(err) && x.responseBody.framing == http1.FramingUntilClose {
 		x.responseBody.ended = true
 		return nil
@@ -126,9 +137,10 @@ func (x *exchange) readBody() error {
 // cutShort ends a response whose server broke off. The client must not take it for whole: a body until close ends by a reset,
 // the others by a close before their end.
 func (x *exchange) cutShort(err error) bool {
-	x.attempt.Fault()
-	x.failure = "the server's response broke off: " + err.Error()
-	x.linger = false
+	if !x.failClient() {
+		x.attempt.Fault()
+		x.failure = "the server's response broke off: " + err.Error()
+	}
 	x.breakOff()
 	return false
 }
@@ -137,7 +149,6 @@ func (x *exchange) cutShort(err error) bool {
 // got for the whole.
 func (x *exchange) breakOff() {
 	if x.responseBody.framing == http1.FramingUntilClose || x.responseBody.plain {
-		x.linger = false
 		x.conn.Abort()
 	}
 }

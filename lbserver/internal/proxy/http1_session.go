@@ -30,8 +30,15 @@ type http1Session struct {
 
 	// Between engine.Lock and Unlock:
 	exchange  *exchange // the request under way, if any
-	abandoned bool
+	abandoned string    // why the session was; empty if it was not
 }
+
+// Why a session is abandoned.
+const (
+	abandonedByReset = "the client reset its connection"
+	abandonedByUs    = "the time to drain was over"
+	abandonedByBug   = "a bug broke the request"
+)
 
 // serveHTTP1 makes the session of a connection; none if the listener is draining.
 func (l *Listener) serveHTTP1(e engine.Engine, conn engine.Conn) (engine.Handler, time.Duration) {
@@ -95,7 +102,7 @@ func (s *http1Session) carry() (keep bool) {
 		if cause := recover(); cause != nil {
 			p.log.Error("a bug broke a request; its connection is closed", "request", strconv.FormatUint(x.id(), 16),
 				"listener", s.listener.ID, "client", s.client, "cause", cause, "stack", string(debug.Stack()))
-			s.abandonHere()
+			s.abandonByBug()
 			x.abort()
 			keep = false // and x, which may be in any state, is left to the garbage collector
 		}
@@ -115,7 +122,7 @@ func (s *http1Session) enter(x *exchange) bool {
 	s.engine.Lock()
 	defer s.engine.Unlock()
 	s.exchange = x
-	return !s.abandoned
+	return s.abandoned == ""
 }
 
 func (s *http1Session) leave() {
@@ -125,22 +132,31 @@ func (s *http1Session) leave() {
 }
 
 // abandon implements session.
-func (s *http1Session) abandon() { s.engine.Post(s.abandonLocked) }
+func (s *http1Session) abandon() { s.engine.Post(func() { s.abandonLocked(abandonedByUs) }) }
 
 // Broken implements engine.Handler: a request ends at its server, too, when its client has reset the connection.
-func (s *http1Session) Broken() { s.abandonLocked() }
+func (s *http1Session) Broken() { s.abandonLocked(abandonedByReset) }
 
-// abandonHere is abandon for the tasks of the session.
-func (s *http1Session) abandonHere() {
+// abandonByBug is for the tasks of the session.
+func (s *http1Session) abandonByBug() {
 	s.engine.Lock()
 	defer s.engine.Unlock()
-	s.abandonLocked()
+	s.abandonLocked(abandonedByBug)
+}
+
+// whyAbandoned is empty for a session that was not abandoned.
+func (s *http1Session) whyAbandoned() string {
+	s.engine.Lock()
+	defer s.engine.Unlock()
+	return s.abandoned
 }
 
 // abandonLocked closes the connection, and the request's connection to a server. The tasks that use them find out. A client
 // whose request has a server must not take what it got of the response for the whole.
-func (s *http1Session) abandonLocked() {
-	s.abandoned = true
+func (s *http1Session) abandonLocked(why string) {
+	if s.abandoned == "" {
+		s.abandoned = why
+	}
 	x := s.exchange
 	if x == nil {
 		_ = s.conn.Close()

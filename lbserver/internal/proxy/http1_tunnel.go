@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
+	"net"
 	"os"
-	"sync/atomic"
-	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
@@ -19,11 +19,10 @@ func (x *exchange) tunnel() bool {
 		return false
 	}
 	x.keepHead(mediumBuffer)
-	var active atomic.Int64 // Unix nanoseconds of the last byte in either direction
-	active.Store(x.engine.Now().UnixNano())
+	x.move()
 	client, server := x.conn, x.attempt.Backend
-	up := relay{from: client, to: server, window: &x.session.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.engine.Now}
-	down := relay{from: server, to: client, window: &x.input, active: &active, idleTimeout: x.settings.idleTimeout, now: x.engine.Now}
+	up := relay{exchange: x, from: client, to: server, sender: "client", receiver: "server", window: &x.session.input}
+	down := relay{exchange: x, from: server, to: client, sender: "server", receiver: "client", window: &x.input}
 	upward := x.accompany(func() {
 		if !up.run() {
 			x.closeTunnel()
@@ -37,8 +36,8 @@ func (x *exchange) tunnel() bool {
 	x.received += up.copied
 	x.sent += down.copied
 	x.complete = whole && !up.broken
-	if !x.complete {
-		x.failure = "the upgraded connection broke off or was idle for too long"
+	if !x.complete && !x.failAbandoned() {
+		x.failure = cmp.Or(up.failure, down.failure)
 	}
 	return false
 }
@@ -51,13 +50,13 @@ func (x *exchange) closeTunnel() {
 
 // relay copies one direction of a tunnel.
 type relay struct {
-	from, to    engine.Conn
-	window      *window
-	active      *atomic.Int64
-	idleTimeout time.Duration
-	now         func() time.Time
-	copied      int64
-	broken      bool
+	exchange         *exchange
+	from, to         engine.Conn
+	sender, receiver string
+	window           *window
+	copied           int64
+	broken           bool
+	failure          string // why it broke; empty if the other direction made it
 }
 
 // run copies up to the end of from, which it passes on, and reports whether it got there.
@@ -65,25 +64,32 @@ func (r *relay) run() bool {
 	everything := body{framing: http1.FramingUntilClose}
 	for {
 		if piece, _ := everything.next(r.window); len(piece) > 0 {
-			r.to.WriteWithin(r.idleTimeout)
-			if _, err := r.to.Write(piece); err != nil {
-				r.broken = true
-				return false
+			n, err := r.exchange.pass(r.to, piece)
+			if r.copied += int64(n); err != nil {
+				return r.breakOff(r.receiver, err)
 			}
-			r.copied += int64(len(piece))
 		}
-		r.from.ReadWithin(r.idleTimeout)
-		err := r.window.fill(r.from)
-		switch {
+		switch err := r.exchange.fill(r.window, r.from); {
 		case err == nil:
-			r.active.Store(r.now().UnixNano())
 		case ended(err):
-			r.broken = r.to.CloseWrite() != nil
-			return !r.broken
-		case errors.Is(err, os.ErrDeadlineExceeded) && r.now().UnixNano()-r.active.Load() < int64(r.idleTimeout):
+			if err := r.to.CloseWrite(); err != nil {
+				return r.breakOff(r.receiver, err)
+			}
+			return true
 		default:
-			r.broken = true
-			return false
+			return r.breakOff(r.sender, err)
 		}
 	}
+}
+
+// breakOff says which side ended the tunnel.
+func (r *relay) breakOff(side string, err error) bool {
+	r.broken = true
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.failure = "the upgraded connection was idle for too long"
+	case !errors.Is(err, net.ErrClosed):
+		r.failure = "the " + side + " broke off the upgraded connection"
+	}
+	return false
 }

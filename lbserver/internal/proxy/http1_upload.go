@@ -13,12 +13,25 @@ const (
 	uploadRunning
 	uploadLast          // the last bytes are being written
 	uploadDone          // the whole body has been sent to the server
-	uploadServerGone    // the server reads no more; it may have answered
-	uploadClientGone    // the client closed its connection before the end of the body
+	uploadServerGone    // the server closed or reset its connection; it may have answered
+	uploadServerSlow    // the server took nothing for the idle timeout
+	uploadClientEnded   // the client ended its side before the end of the body
+	uploadClientGone    // the client's connection broke
 	uploadClientSlow    // the client sent nothing for the idle timeout
 	uploadClientInvalid // the client broke the chunked coding
 	uploadStopped       // the exchange needs no more of the body
 )
+
+// How far the answer to an upload is.
+const (
+	answerNone int32 = iota
+	answerBegun
+	answerSent
+)
+
+// lastPieceTime is what the last piece of a body gets to be taken by a server that has answered, before the answer counts as an
+// early one: the server may have read the piece before the task that wrote it has noted that.
+const lastPieceTime = 50 * time.Millisecond
 
 // upload is the rest of a request body on its way to the server, while the response is on its way back. As long as it runs it
 // owns the session's input, the reading side of the client's connection, the writing side of the server's, and the
@@ -26,31 +39,29 @@ const (
 type upload struct {
 	task     *companion // nil if there is none
 	state    atomic.Int32
+	answer   atomic.Int32
 	stop     atomic.Bool
-	letAt    atomic.Int64 // Unix nanoseconds; when the client was allowed to send, or did; 0 while it waits for 100
-	endedAt  atomic.Int64 // Unix nanoseconds
-	received int64        // for the exchange, after wait
-	err      error        // of uploadClientInvalid, for the exchange after it has seen that state
+	let      atomic.Bool // the client may send, or does so: it does not wait for 100
+	received int64       // for the exchange, after wait
+	err      error       // of uploadClientInvalid, for the exchange after it has seen that state
 }
 
 func (u *upload) started() bool { return u.task != nil }
 
-// let notes that the client need not wait for 100, or not any longer.
-func (u *upload) let(now time.Time) { u.letAt.CompareAndSwap(0, now.UnixNano()) }
-
-// letBefore reports whether the client was allowed to send before the moment.
-func (u *upload) letBefore(moment time.Time) bool {
-	at := u.letAt.Load()
-	return at != 0 && at <= moment.UnixNano()
+// running reports whether the upload has not ended.
+func (u *upload) running() bool {
+	state := u.state.Load()
+	return state == uploadRunning || state == uploadLast
 }
 
-// endedBefore reports whether there is no upload that the client could go on with, and none that ended after the moment.
-func (u *upload) endedBefore(moment time.Time) bool {
-	if !u.started() || u.letAt.Load() == 0 {
-		return true
+// flows reports whether the client still has something to send, and may.
+func (u *upload) flows() bool { return u.state.Load() == uploadRunning && u.let.Load() }
+
+// answered notes how far the answer is.
+func (u *upload) answered(answer int32) {
+	if u.started() {
+		u.answer.Store(answer)
 	}
-	at := u.endedAt.Load()
-	return at != 0 && at <= moment.UnixNano()
 }
 
 // keepHead gives the session's input another buffer, of at least that size, and keeps the one in which the head lies, so that
@@ -69,9 +80,8 @@ func (x *exchange) keepHead(size int) {
 // startUpload lets the rest of the body flow.
 func (x *exchange) startUpload() {
 	x.keepHead(smallBuffer) // a client that sends little at a time holds no more
-	if !x.request.ExpectContinue || x.received > int64(len(x.head)) {
-		x.upload.let(x.engine.Now())
-	}
+	x.upload.let.Store(!x.request.ExpectContinue || x.received > int64(len(x.head)))
+	x.move()
 	x.upload.state.Store(uploadRunning)
 	x.upload.task = x.accompany(x.uploadBody)
 }
@@ -79,11 +89,14 @@ func (x *exchange) startUpload() {
 // uploadBody runs at the same time as the rest of the exchange.
 func (x *exchange) uploadBody() {
 	state := x.copyRequestBody()
-	x.upload.endedAt.Store(x.engine.Now().UnixNano())
 	x.upload.state.Store(state)
-	if state == uploadClientGone || state == uploadClientSlow || state == uploadClientInvalid {
-		// The server can't get the rest: its connection is of no use, and closing it wakes the exchange.
-		_ = x.attempt.Backend.Close()
+	switch answer := x.upload.answer.Load(); {
+	case answer == answerSent:
+		_ = x.attempt.Backend.Close() // wakes the exchange, which waits for nothing else
+	case state == uploadClientEnded && answer == answerBegun:
+		_ = x.attempt.Backend.CloseWrite() // the client may read the answer to its end (RFC 9112, 9.5)
+	case state >= uploadServerSlow && state != uploadStopped:
+		_ = x.attempt.Backend.Close() // it is of no use any more, and closing it wakes the exchange
 	}
 }
 
@@ -101,8 +114,10 @@ func (x *exchange) copyRequestBody() int32 {
 			x.upload.state.Store(uploadLast)
 		}
 		if len(piece) > 0 {
-			server.WriteWithin(x.proxy.responseTimeout)
-			if _, err := server.Write(piece); err != nil {
+			switch _, err := x.pass(server, piece); {
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				return uploadServerSlow
+			case err != nil:
 				return uploadServerGone
 			}
 		}
@@ -120,71 +135,85 @@ func (x *exchange) copyRequestBody() int32 {
 
 func (x *exchange) readRequestBody(in *window) int32 {
 	in.compact()
-	x.conn.ReadWithin(x.settings.idleTimeout)
-	// joinUpload sets stop, then interrupts reading: either the flag is seen here, or the deadline set above is overruled.
-	if x.upload.stop.Load() {
-		return uploadStopped
-	}
-	err := in.fill(x.conn)
-	switch {
-	case err == nil:
-		x.upload.let(x.engine.Now())
-		if in.full() && len(in.bytes) < largeBuffer {
-			in.resize(&x.proxy.buffers, largeBuffer)
+	for wait := x.settings.idleTimeout; ; {
+		x.conn.ReadWithin(wait)
+		// stopUpload sets stop, then interrupts reading: either the flag is seen here, or the deadline set above is overruled.
+		if x.upload.stop.Load() {
+			return uploadStopped
 		}
-		return uploadRunning
-	case x.upload.stop.Load():
-		return uploadStopped
-	case errors.Is(err, os.ErrDeadlineExceeded) && !x.upload.letBefore(x.engine.Now().Add(-x.settings.idleTimeout)):
-		return uploadRunning // the server's time runs, or the client's has begun since
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return uploadClientSlow
-	default:
-		return uploadClientGone
+		err := in.fill(x.conn)
+		switch {
+		case err == nil:
+			x.move()
+			x.upload.let.Store(true)
+			if in.full() && len(in.bytes) < largeBuffer {
+				in.resize(&x.proxy.buffers, largeBuffer)
+			}
+			return uploadRunning
+		case x.upload.stop.Load():
+			return uploadStopped
+		case ended(err):
+			return uploadClientEnded
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return uploadClientGone
+		case !x.upload.let.Load(): // the server's time runs
+		case x.idleLeft() <= 0:
+			return uploadClientSlow
+		default:
+			wait = x.idleLeft()
+		}
 	}
 }
 
-// bodySent reports whether the whole request body has been read from the client, and sent to the server except for what is
-// being written now.
+// bodySent reports whether the whole request body has been read from the client, and sent to the server.
 func (x *exchange) bodySent() bool {
 	if !x.upload.started() {
 		return x.requestBody.ended
 	}
-	state := x.upload.state.Load()
-	return state == uploadLast || state == uploadDone
+	if x.upload.state.Load() == uploadLast {
+		x.upload.task.WaitFor(lastPieceTime)
+	}
+	return x.upload.state.Load() == uploadDone
 }
 
-// joinUpload ends the upload, if there is one; bodySent reports afterwards whether it was complete. The session's input is the
-// exchange's own again.
-func (x *exchange) joinUpload() {
-	if !x.upload.started() {
-		return
+// finishUpload lets an upload go on that was answered early. It ends with the body, or when the server ends its side, which its
+// answer alone does not mean, or when neither side moves. A client that may not go on hears at once that it gets nothing more.
+func (x *exchange) finishUpload(mayGoOn bool) {
+	if !mayGoOn {
+		_ = x.conn.CloseWrite() // fails if the client is gone, which the upload finds out
 	}
-	switch x.upload.state.Load() {
-	case uploadRunning:
+	x.upload.answered(answerSent)
+	for server := x.attempt.Backend; x.upload.running() && x.upload.let.Load() && x.input.empty(); {
+		server.ReadWithin(x.settings.idleTimeout)
+		err := server.Await()
+		if err == nil {
+			err = x.input.fill(server)
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	x.stopUpload()
+}
+
+// stopUpload ends the upload, if there is one that has not ended; the connection to the server is of no use then. bodySent
+// reports afterwards whether it was complete. The session's input is the exchange's own again.
+func (x *exchange) stopUpload() {
+	if x.upload.running() {
 		x.upload.stop.Store(true)
 		x.conn.InterruptRead()
 		if x.attempt.Backend != nil {
 			_ = x.attempt.Backend.Close() // ends a write that the server does not read
 		}
-		x.upload.task.Wait()
-	case uploadLast:
-		x.awaitLastPiece()
-	default:
-		x.upload.task.Wait()
 	}
-	x.received += x.upload.received
-	x.upload.received = 0
+	x.joinUpload()
 }
 
-// awaitLastPiece gives a server that has answered a while to take the last piece of the request body. The client, whose
-// next request waits meanwhile, has done all that it had to.
-func (x *exchange) awaitLastPiece() {
-	if server := x.attempt.Backend; server != nil && !x.upload.task.WaitFor(lastPieceTimeout) {
-		_ = server.Close() // ends the write
+// joinUpload waits for the end of the upload, if there is one.
+func (x *exchange) joinUpload() {
+	if x.upload.started() {
 		x.upload.task.Wait()
-		x.upload.state.Store(uploadServerGone)
-		return
+		x.received += x.upload.received
+		x.upload.received = 0
 	}
-	x.upload.task.Wait()
 }

@@ -40,15 +40,14 @@ type Config struct {
 
 // tuning is what only tests change.
 type tuning struct {
-	headTimeout     time.Duration // what a client has from the first byte of a request head to its end
-	responseTimeout time.Duration // bounds the wait for a response head, and each further read and write on the server's side
-	http            engine.Kind   // carries the connections of HTTP listeners
-	dialOverride    func(address netip.AddrPort) (netip.AddrPort, error)
-	now             func() time.Time
+	headTimeout  time.Duration // what a client has from the first byte of a request head to its end
+	http         engine.Kind   // carries the connections of HTTP listeners
+	dialOverride func(address netip.AddrPort) (netip.AddrPort, error)
+	now          func() time.Time
 }
 
 func defaultTuning() tuning {
-	return tuning{headTimeout: defaultHeadTimeout, responseTimeout: defaultResponseTimeout, http: engine.Loops, now: time.Now}
+	return tuning{headTimeout: defaultHeadTimeout, http: engine.Loops, now: time.Now}
 }
 
 // Proxy carries traffic by the last change that was applied to it. It starts with no listeners, and ends with Close.

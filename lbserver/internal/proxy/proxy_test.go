@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -49,27 +50,26 @@ func onEachEngine(t *testing.T, test func(*testing.T, engine)) {
 
 // options are a proxy's configuration and what only tests change of it.
 type options struct {
-	Services                     func(id string) (*service.Service, bool)
-	DrainTimeout                 time.Duration
-	TrustedProxies               networks.Set
-	AccessLog                    proxy.AccessLog
-	Log                          *slog.Logger
-	HeadTimeout, ResponseTimeout time.Duration
-	Goroutines                   bool
-	DialOverride                 func(netip.AddrPort) (netip.AddrPort, error)
-	Now                          func() time.Time
+	Services       func(id string) (*service.Service, bool)
+	DrainTimeout   time.Duration
+	TrustedProxies networks.Set
+	AccessLog      proxy.AccessLog
+	Log            *slog.Logger
+	HeadTimeout    time.Duration
+	IdleTimeout    int // of the listener, in seconds; 0 for the default
+	MaxLingering   int
+	Goroutines     bool
+	DialOverride   func(netip.AddrPort) (netip.AddrPort, error)
+	Now            func() time.Time
 }
 
 func (o *options) start() *proxy.Proxy {
 	return proxy.NewTuned(
 		proxy.Config{
-			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies, MaxLingering: 1000,
-			AccessLog: o.AccessLog, Log: o.Log,
+			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies,
+			MaxLingering: cmp.Or(o.MaxLingering, 1000), AccessLog: o.AccessLog, Log: o.Log,
 		},
-		proxy.Tuning{
-			HeadTimeout: o.HeadTimeout, ResponseTimeout: o.ResponseTimeout, Goroutines: o.Goroutines,
-			DialOverride: o.DialOverride, Now: o.Now,
-		},
+		proxy.Tuning{HeadTimeout: o.HeadTimeout, Goroutines: o.Goroutines, DialOverride: o.DialOverride, Now: o.Now},
 	)
 }
 
@@ -119,7 +119,7 @@ func (e engine) newQuietBed(t *testing.T, config options, servers ...string) *be
 		LoadBalancers: map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.1"}}},
 		Listeners: map[string]*lbapi.Listener{listenerID: {
 			ID: listenerID, Name: "web", LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: freePort(t),
-			BackendServiceID: serviceID, Status: lbapi.On, IdleTimeout: 60,
+			BackendServiceID: serviceID, Status: lbapi.On, IdleTimeout: cmp.Or(config.IdleTimeout, 60),
 		}},
 		BackendServices: map[string]*lbapi.BackendService{serviceID: {
 			ID: serviceID, LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,

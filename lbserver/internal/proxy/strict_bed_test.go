@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -37,7 +38,7 @@ func newStrictBed(tb testing.TB, e engine, config options, servers ...string) (b
 		LoadBalancers: map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.1"}}},
 		Listeners: map[string]*lbapi.Listener{listenerID: {
 			ID: listenerID, Name: "web", LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: strictPort(tb),
-			BackendServiceID: serviceID, Status: lbapi.On, IdleTimeout: 60,
+			BackendServiceID: serviceID, Status: lbapi.On, IdleTimeout: cmp.Or(config.IdleTimeout, 60),
 		}},
 		BackendServices: map[string]*lbapi.BackendService{serviceID: {
 			ID: serviceID, LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,

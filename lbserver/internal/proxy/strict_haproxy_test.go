@@ -53,7 +53,7 @@ func TestHAProxyJudgesTheCorpusAlike(t *testing.T) {
 	}
 	behindHAProxy, behindUs := newReader(t), newReader(t)
 	address := startHAProxy(t, binary, behindHAProxy.address())
-	b, _ := newStrictBed(t, engine{}, options{HeadTimeout: 2 * time.Second, ResponseTimeout: 2 * time.Second}, behindUs.address())
+	b, _ := newStrictBed(t, engine{}, options{HeadTimeout: 2 * time.Second, IdleTimeout: 2}, behindUs.address())
 	stricter := 0
 	for _, test := range corpus(t) {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func TestAResponseUntilCloseThatIsCutOffIsNoWholeOne(t *testing.T) {
 		b.changeListener(func(l *lbapi.Listener) { l.IdleTimeout = 1 })
 		c := b.dial()
 		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		time.Sleep(3 * time.Second) // longer than the idle timeout, which is whole seconds
+		eventually(t, "the cut in the log", func() bool { return len(b.log.all()) == 1 })
 		if n, err := io.Copy(io.Discard, c.reader); err == nil {
 			t.Errorf("%d of %d bytes came, and then an end as after the whole", n, size)
 		}
