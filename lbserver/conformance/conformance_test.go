@@ -1,4 +1,4 @@
-// Package conformance_test tests lbserver with clients that people use: curl, Node.js, Python, Java and Chromium. Each
+// Package conformance_test tests lbserver with clients that people use: curl, Go, Node.js, Python, Java and Chromium. Each
 // test runs an lbserver through the public package, in front of sample servers.
 package conformance_test
 
@@ -73,9 +73,21 @@ func script(t *testing.T, path, file string, arguments ...string) {
 }
 
 // site is an lbserver in front of sample servers called a and b, with session persistence.
-type site struct{ url, metrics string }
+type site struct {
+	url, metrics, group string
+	got                 <-chan int64 // of an earlySite
+}
 
 func newSite(t *testing.T, persistenceTimeout int) site {
+	t.Helper()
+	api, metrics := start(t)
+	s := build(t, api, persistenceTimeout, sample(t, "a"), sample(t, "b"))
+	s.metrics = metrics
+	return s
+}
+
+// start runs an lbserver until the test ends, and returns a client of its API and the address of its metrics.
+func start(t *testing.T) (api *client.Client, metrics string) {
 	t.Helper()
 	config := lbserver.DefaultConfig()
 	config.APIAddress, config.OpsAddress = "127.0.0.1:0", "127.0.0.1:0"
@@ -97,20 +109,18 @@ func newSite(t *testing.T, persistenceTimeout int) site {
 		}
 	})
 	accessKey, secretKey := server.Credentials()
-	api, err := client.New(client.Config{
+	api, err = client.New(client.Config{
 		Endpoint: "http://" + server.APIAddress(), Region: "local", AccessKey: accessKey, SecretKey: secretKey, RequestTimeout: patience,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(api.Close)
-	s := build(t, api, persistenceTimeout)
-	s.metrics = "http://" + server.OpsAddress() + "/metrics"
-	return s
+	return api, "http://" + server.OpsAddress() + "/metrics"
 }
 
-// build creates the chain from a listener to the sample servers with the API.
-func build(t *testing.T, api *client.Client, persistenceTimeout int) site {
+// build creates the chain from a listener to servers with the API.
+func build(t *testing.T, api *client.Client, persistenceTimeout int, servers ...lbapi.RegisterServer) site {
 	t.Helper()
 	ctx := t.Context()
 	balancers, err := api.LoadBalancers(ctx)
@@ -130,11 +140,14 @@ func build(t *testing.T, api *client.Client, persistenceTimeout int) site {
 	_, listenerErr := api.CreateListener(ctx, lbapi.CreateListener{
 		Name: new("http"), LoadBalancerID: &id, Protocol: new(lbapi.HTTP), Port: &port, BackendServiceID: &serviceID,
 	})
-	registerErr := api.RegisterServers(ctx, groupID, []lbapi.RegisterServer{sample(t, "a"), sample(t, "b")})
-	if err := errors.Join(groupErr, serviceErr, listenerErr, registerErr); err != nil {
+	err = errors.Join(groupErr, serviceErr, listenerErr)
+	if err == nil && len(servers) > 0 {
+		err = api.RegisterServers(ctx, groupID, servers)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return site{url: "http://" + netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port)).String()}
+	return site{group: groupID, url: "http://" + netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port)).String()}
 }
 
 func sample(t *testing.T, name string) lbapi.RegisterServer {
@@ -144,7 +157,12 @@ func sample(t *testing.T, name string) lbapi.RegisterServer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() }) // the proxy has ended
-	address := netip.MustParseAddrPort(server.Address())
+	return registration(server.Address())
+}
+
+// registration registers a server at an address.
+func registration(at string) lbapi.RegisterServer {
+	address := netip.MustParseAddrPort(at)
 	return lbapi.RegisterServer{
 		Type: new(lbapi.ServerAddress), Address: new(address.Addr().String()), Port: new(int(address.Port())), Weight: new(10),
 	}
@@ -206,13 +224,13 @@ func TestPython(t *testing.T) { script(t, program(t, "python3"), "client.py", ne
 
 func TestJava(t *testing.T) { script(t, program(t, "java"), "Client.java", newSite(t, 0).url) }
 
-// chromium opens a site with a profile, as a browser that was just started.
-func chromium(t *testing.T, path, profile, url string) string {
+// chromium opens a page with a profile, as a browser that was just started. The page must contain a text.
+func chromium(t *testing.T, path, profile, url, text string) string {
 	t.Helper()
 	page := run(t, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server",
 		"--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--user-data-dir="+profile, "--timeout=20000", "--dump-dom", url)
-	if !strings.Contains(page, "remote_address") {
+	if !strings.Contains(page, text) {
 		t.Fatalf("the page is %.600s", page)
 	}
 	return page
@@ -228,7 +246,7 @@ func TestChromiumKeepsTheCookieAsLongAsItShould(t *testing.T) {
 		t.Helper()
 		s, profile, seen := newSite(t, timeout), t.TempDir(), map[string]bool{}
 		for range starts {
-			page := chromium(t, path, profile, s.url+"/echo")
+			page := chromium(t, path, profile, s.url+"/echo", "remote_address")
 			_, behind, _ := strings.Cut(page, `"server":"`)
 			name, _, _ := strings.Cut(behind, `"`)
 			seen[name] = true
@@ -248,7 +266,7 @@ func TestChromiumKeepsTheCookieAsLongAsItShould(t *testing.T) {
 	t.Run("for a second", func(t *testing.T) {
 		s, profile := newSite(t, 1), t.TempDir()
 		for range 2 {
-			chromium(t, path, profile, s.url+"/echo")
+			chromium(t, path, profile, s.url+"/echo", "remote_address")
 			time.Sleep(1500 * time.Millisecond)
 		}
 		if metrics := run(t, program(t, "curl"), "--silent", "--noproxy", "*", s.metrics); !strings.Contains(metrics, `result="expired"} 0`) {
