@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,6 +266,60 @@ func TestNothingIsDialedAfterGivingUp(t *testing.T) {
 		io.WriteString(b.dial(), "a")
 		if err := <-failed; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// An idle connection that is closed holds its local port for a minute, one that is reset holds none.
+func TestIdleConnectionsThatAreNotWantedAreReset(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("NOT RUN: only Linux says whether a reset loses anything")
+	}
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		for name, end := range map[string]func(d *driver, backend engine.Backend){
+			"discarded": func(d *driver, backend engine.Backend) { d.run(func(engine.Engine) { backend.Discard() }) },
+			"unhealthy": func(d *driver, backend engine.Backend) { d.release(backend); d.pool.CloseIdle() },
+			"removed":   func(d *driver, backend engine.Backend) { d.release(backend); d.pool.Close() },
+			"released afterwards": func(d *driver, backend engine.Backend) {
+				d.pool.Close()
+				d.run(func(engine.Engine) {})
+				d.release(backend)
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				d := newDriver(t, kind)
+				backend := d.dial(engine.FreshNew)
+				other := <-d.opened
+				defer other.Close()
+				end(d, backend)
+				other.SetReadDeadline(time.Now().Add(patience))
+				if _, err := other.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("the server reads %v, want a reset", err)
+				}
+			})
+		}
+	})
+}
+
+// A reset takes away what the peer has not read. A connection with something to read is closed: its peer closed first, or the
+// kernel resets it.
+func TestAConnectionThatItsServerClosedIsNotReset(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		backend := d.dial(engine.FreshNew)
+		other := <-d.opened
+		defer other.Close()
+		other.(*net.TCPConn).CloseWrite()
+		d.run(func(engine.Engine) {
+			backend.ReadWithin(patience)
+			if _, err := backend.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("got %v, want the end", err)
+			}
+			backend.Discard()
+		})
+		other.SetReadDeadline(time.Now().Add(patience))
+		if _, err := other.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the server reads %v, want the end", err)
 		}
 	})
 }

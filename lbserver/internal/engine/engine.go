@@ -57,6 +57,10 @@ type Backend interface {
 	Reused() bool
 	// Release leaves the connection to another request. Nothing may be under way on it.
 	Release()
+	// Discard closes a connection whose last exchange is complete. It resets the connection if that loses nothing, so that
+	// its local port is free at once: the side that closes first otherwise holds the port for a minute (TIME_WAIT), and a
+	// server has no more connections than there are ports.
+	Discard()
 }
 
 // Freshness says which idle connections of a pool a request can use.

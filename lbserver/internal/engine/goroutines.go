@@ -128,7 +128,7 @@ func (k *kept) Reused() bool { return k.reused }
 func (k *kept) Release() {
 	k.idleSince, k.user = time.Now(), nil
 	if !k.goroutines.keep(k) {
-		_ = k.Close() // nothing is lost with it
+		k.Discard()
 	}
 }
 
@@ -174,7 +174,7 @@ func (g *goroutines) sweepOnce(now time.Time) bool {
 			if now.Sub(each.idleSince) < maxIdleTime && each.isQuiet() {
 				open = append(open, each)
 			} else {
-				_ = each.Close() // it is idle: nothing is lost with it
+				each.Discard()
 			}
 		}
 		clear(list.connections[len(open):])
@@ -209,7 +209,7 @@ func (g *goroutines) closeIdle(of *Pool, forget bool) {
 
 func closeAll(idle []*kept) {
 	for _, each := range idle {
-		_ = each.Close() // it is idle: nothing is lost with it
+		each.Discard()
 	}
 }
 

@@ -286,7 +286,7 @@ func (s *shard) closeIdle(of *Pool, forget bool) {
 func (s *shard) closeAll(idle []*server) {
 	for _, each := range idle {
 		each.EndRest()
-		_ = each.Close() // it is idle: nothing is lost with it
+		each.Discard()
 	}
 }
 
@@ -313,7 +313,7 @@ func (s *server) Await() error {
 
 func (s *server) Release() {
 	if s.list.full() || !s.Rest(s, maxIdleTime) {
-		_ = s.Close() // nothing is lost with it
+		s.Discard()
 		return
 	}
 	s.list.put(s)
@@ -323,7 +323,7 @@ func (s *server) Release() {
 // idle for too long.
 func (s *server) Wake(bool) {
 	s.list.drop(s)
-	_ = s.Close() // of no use
+	s.Discard()
 }
 
 // Broken implements loop.Handler: the task that uses the connection finds out.

@@ -89,6 +89,15 @@ func (s *stream) Abort() {
 	_ = s.conn.Close()
 }
 
+// Discard implements Backend. Only Linux says what the peer has acknowledged; elsewhere the connection is closed.
+func (s *stream) Discard() {
+	if s.isQuiet() && s.acknowledged() {
+		s.Abort()
+		return
+	}
+	_ = s.Close()
+}
+
 func (s *stream) Close() error { return s.conn.Close() }
 
 func (s *stream) LocalAddr() netip.AddrPort { return addressOf(s.conn.LocalAddr()) }

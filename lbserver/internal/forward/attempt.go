@@ -161,6 +161,13 @@ func (a *Attempt) Keep() {
 	a.uncount()
 }
 
+// Discard closes the connection after the whole answer to the whole request has come, so that its local port is free at once,
+// and ends the request's count on the server.
+func (a *Attempt) Discard() {
+	a.detach().Discard()
+	a.uncount()
+}
+
 // Drop closes the connection, if there is one, and ends the request's count on the server.
 func (a *Attempt) Drop() {
 	if a.Backend != nil {

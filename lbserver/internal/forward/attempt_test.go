@@ -60,11 +60,12 @@ func (n *network) Dial(to *engine.Pool, freshness engine.Freshness, _ time.Durat
 // connection is a connection to a server. Methods that an attempt does not need panic.
 type connection struct {
 	engine.Backend
-	reused, closed, released bool
+	reused, closed, released, discarded bool
 }
 
 func (c *connection) Reused() bool { return c.reused }
 func (c *connection) Release()     { c.released = true }
+func (c *connection) Discard()     { c.discarded = true }
 func (c *connection) Close() error { c.closed = true; return nil }
 func (c *connection) Abort()       { c.closed = true }
 

@@ -38,14 +38,24 @@ func (x *exchange) deliver() (keep bool) {
 		return false
 	}
 	x.complete = true
-	if x.early {
-		x.finishUpload(says)
-	} else if x.serverReusable(framing) {
-		x.joinUpload()
-		x.attempt.Keep()
-	}
+	x.leaveServer(framing, says)
 	x.linger = !keep && (x.request.KeepAlive() || !x.requestBody.ended)
 	return keep
+}
+
+// leaveServer ends the use of the server's connection after the whole response: with the end of an upload that was answered
+// early, or else for another request, if it may have one.
+func (x *exchange) leaveServer(framing http1.Framing, mayGoOn bool) {
+	if x.early {
+		x.finishUpload(mayGoOn)
+		return
+	}
+	x.joinUpload()
+	if x.serverReusable(framing) {
+		x.attempt.Keep()
+	} else {
+		x.attempt.Discard()
+	}
 }
 
 // mayGoOn reports whether a client that is answered early is not told that its connection will close, since clients such as curl

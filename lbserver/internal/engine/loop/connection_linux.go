@@ -304,6 +304,15 @@ func (c *Connection) Abort() {
 	_ = c.Close()
 }
 
+// Discard closes the connection of which nothing more is wanted, by a reset if that loses nothing: the peer has acknowledged
+// all that was sent, and has neither sent more nor closed its side.
+func (c *Connection) Discard() {
+	if !c.closed && !c.Queued() && c.outgoing.unsent == nil && c.Quiet() && acknowledged(c.descriptor) {
+		c.resetAtEnd()
+	}
+	_ = c.Close()
+}
+
 // resetAtEnd makes the end of the connection an error for the peer.
 func (c *Connection) resetAtEnd() {
 	_ = unix.SetsockoptLinger(int(c.descriptor), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

@@ -53,10 +53,17 @@ func control(epoll, operation, descriptor int, event *unix.EpollEvent) error {
 	return asError(errno)
 }
 
-// closeDescriptor closes a socket. It does not wait: the only lingering that is ever set is Abort's, of no time.
+// closeDescriptor closes a socket. It does not wait: the only lingering that is ever set is of no time.
 func closeDescriptor(descriptor int32) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(descriptor), 0, 0)
 	return asError(errno)
+}
+
+// acknowledged reports whether the peer of a socket has acknowledged all that was sent (SIOCOUTQ, tcp(7)).
+func acknowledged(descriptor int32) bool {
+	var left int32
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(descriptor), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&left)))
+	return errno == 0 && left == 0
 }
 
 func shutdownWrite(descriptor int32) error {
