@@ -47,6 +47,7 @@ type Attempt struct {
 	// Retries counts the servers and connections that were tried without success.
 	Retries int
 
+	forwarder *Forwarder
 	engine    engine.Engine
 	service   *service.Service
 	client    netip.Addr
@@ -59,8 +60,8 @@ type Attempt struct {
 }
 
 // Begin starts an attempt on an engine. What an earlier request left in a is forgotten.
-func (a *Attempt) Begin(on engine.Engine) {
-	*a = Attempt{engine: on, preferred: -1, tried: a.tried[:0]}
+func (a *Attempt) Begin(forwarder *Forwarder, on engine.Engine) {
+	*a = Attempt{forwarder: forwarder, engine: on, preferred: -1, tried: a.tried[:0]}
 }
 
 // SetService says which backend service, nil for none, the request of a client goes to.
@@ -75,8 +76,8 @@ func (a *Attempt) SetService(live *service.Service, client netip.Addr) {
 func (a *Attempt) HasServers() bool { return a.Eligible != nil && len(a.Eligible.Servers) > 0 }
 
 // Reach connects to the server that the cookie names or the scheduler picks, and to others if that fails: no byte of the
-// request has been sent, so it may go to any. There must be servers. The error is
-// ErrUnreachable, ErrTimeout or ErrAbandoned.
+// request has been sent, so it may go to any. There must be servers. The error says why the last server was not reached,
+// or is ErrAbandoned.
 func (a *Attempt) Reach() error {
 	begun, err := a.engine.Now(), ErrUnreachable
 	index, freshness := a.preferred, a.freshness()
@@ -92,7 +93,7 @@ func (a *Attempt) Reach() error {
 		}
 		endpoint := a.Eligible.Servers[index]
 		a.count(endpoint)
-		backend, failure := a.engine.Dial(endpoint.Pool, freshness, ConnectTimeout, &a.abandoned)
+		backend, failure := a.dial(endpoint, freshness)
 		if failure == nil {
 			endpoint.Counters.Requests.Add(1)
 			a.attach(backend)
@@ -103,11 +104,7 @@ func (a *Attempt) Reach() error {
 			return ErrAbandoned
 		}
 		a.Endpoint = nil
-		endpoint.Counters.ConnectErrors.Add(1)
-		err = ErrUnreachable
-		if isTimeout(failure) {
-			err = ErrTimeout
-		}
+		err = a.judge(endpoint, failure)
 		a.tried = append(a.tried, index)
 		if len(a.tried) == len(a.Eligible.Servers) || a.engine.Now().Sub(begun) > connectBudget {
 			return err
@@ -115,6 +112,28 @@ func (a *Attempt) Reach() error {
 		a.Retries++
 		index, freshness = -1, a.freshness()
 	}
+}
+
+// dial connects to a server. For lack of local ports a kept connection will do where a new one was wanted.
+func (a *Attempt) dial(endpoint *service.Endpoint, freshness engine.Freshness) (engine.Backend, error) {
+	backend, failure := a.engine.Dial(endpoint.Pool, freshness, ConnectTimeout, &a.abandoned)
+	if failure != nil && freshness == engine.FreshNew && lackOf(failure) != nil {
+		return a.engine.Dial(endpoint.Pool, engine.FreshChecked, ConnectTimeout, &a.abandoned)
+	}
+	return backend, failure
+}
+
+// judge counts why a server could not be reached, and returns the error of Reach for it.
+func (a *Attempt) judge(endpoint *service.Endpoint, failure error) error {
+	if lack := lackOf(failure); lack != nil {
+		a.noteLack(endpoint, lack, failure)
+		return lack
+	}
+	endpoint.Counters.ConnectErrors.Add(1)
+	if isTimeout(failure) {
+		return ErrTimeout
+	}
+	return ErrUnreachable
 }
 
 // isTimeout reports whether a connection failed for lack of time, ours or the system's.

@@ -22,13 +22,14 @@ import (
 // network is an engine whose connections come from a test. Methods that an attempt does not need panic.
 type network struct {
 	engine.Engine
-	now    time.Time
-	dials  []dialed
-	refuse map[int]error // by the port of the server
-	took   time.Duration // by each attempt to connect
-	kept   bool          // connections of FreshKept and FreshChecked are reused ones
-	locked bool
-	t      *testing.T
+	now       time.Time
+	dials     []dialed
+	refuse    map[int]error // by the port of the server
+	took      time.Duration // by each attempt to connect
+	kept      bool          // connections of FreshKept and FreshChecked are reused ones
+	refuseNew error         // of FreshNew
+	locked    bool
+	t         *testing.T
 }
 
 type dialed struct {
@@ -53,6 +54,9 @@ func (n *network) Dial(to *engine.Pool, freshness engine.Freshness, _ time.Durat
 	n.now = n.now.Add(n.took)
 	if err := n.refuse[port]; err != nil {
 		return nil, err
+	}
+	if freshness == engine.FreshNew && n.refuseNew != nil {
+		return nil, n.refuseNew
 	}
 	return &connection{reused: n.kept && freshness != engine.FreshNew}, nil
 }
@@ -111,13 +115,15 @@ type bed struct {
 	*forward.Attempt
 	network *network
 	service *service.Service
+	client  netip.Addr
 }
 
 func newBed(t *testing.T, live *service.Service) *bed {
 	t.Helper()
-	b := &bed{new(forward.Attempt), &network{t: t, now: time.Now(), refuse: map[int]error{}}, live}
-	b.Begin(b.network)
-	b.SetService(live, netip.MustParseAddr("127.0.0.9"))
+	network := &network{t: t, now: time.Now(), refuse: map[int]error{}}
+	b := &bed{new(forward.Attempt), network, live, netip.MustParseAddr("127.0.0.9")}
+	b.Begin(forward.New(slog.New(slog.DiscardHandler)), b.network)
+	b.SetService(live, b.client)
 	return b
 }
 

@@ -87,6 +87,7 @@ func (c *collector) collectServer(out chan<- prometheus.Metric, serviceID string
 	}
 	c.serverRequests.collect(out, float64(server.Requests), serviceID, id)
 	c.serverConnectErrors.collect(out, float64(server.ConnectErrors), serviceID, id)
+	c.serverLocalErrors.collect(out, float64(server.LocalErrors), serviceID, id)
 	c.serverResponseErrors.collect(out, float64(server.ResponseErrors), serviceID, id)
 	c.serverChecks.collect(out, float64(server.ChecksPassed), serviceID, id, "passed")
 	c.serverChecks.collect(out, float64(server.ChecksFailed), serviceID, id, "failed")

@@ -56,7 +56,7 @@ type metrics struct {
 	serviceInfo, eligibleServers, persistence metric
 
 	serverInfo, serverState, serverStateSince, serverWeight, serverInFlight, serverSessions, serverRequests, serverConnectErrors,
-	serverResponseErrors, serverChecks, serverCheckDuration metric
+	serverLocalErrors, serverResponseErrors, serverChecks, serverCheckDuration metric
 }
 
 func newMetrics() metrics {
@@ -103,6 +103,8 @@ func newMetrics() metrics {
 			windowMinutes+" minutes: an estimate, while persistence is on.", backendService, server),
 		serverRequests:      counter("server_requests_total", "Requests sent to the server.", backendService, server),
 		serverConnectErrors: counter("server_connect_errors_total", "Connections to the server that could not be opened.", backendService, server),
+		serverLocalErrors: counter("server_connect_local_errors_total", "Connections to the server that could not be opened because lbserver "+
+			"had no local port, file descriptor or memory left for them; not counted as errors of the server.", backendService, server),
 		serverResponseErrors: counter("server_response_errors_total",
 			"Connections to the server that broke, or carried a wrong answer, before a response was passed on.", backendService, server),
 		serverChecks: counter("server_checks_total", "Finished health checks of the server, by result: passed or failed.",
@@ -119,6 +121,6 @@ func (m *metrics) all() []metric {
 		m.retries, m.received, m.sent,
 		m.serviceInfo, m.eligibleServers, m.persistence,
 		m.serverInfo, m.serverState, m.serverStateSince, m.serverWeight, m.serverInFlight, m.serverSessions, m.serverRequests,
-		m.serverConnectErrors, m.serverResponseErrors, m.serverChecks, m.serverCheckDuration,
+		m.serverConnectErrors, m.serverLocalErrors, m.serverResponseErrors, m.serverChecks, m.serverCheckDuration,
 	}
 }

@@ -124,6 +124,7 @@ func TestScrapeShowsTheLiveCounters(t *testing.T) {
 	s.InFlight.Add(9)
 	s.Counters.Requests.Store(90)
 	s.Counters.ConnectErrors.Store(8)
+	s.Counters.LocalErrors.Store(6)
 	s.Counters.ResponseErrors.Store(7)
 	s.ObserveCheck(true, 250*time.Millisecond)
 	s.ObserveCheck(true, 250*time.Millisecond)
@@ -165,6 +166,8 @@ alb_server_checks_total{backend_service="backend-1",result="passed",server="targ
 alb_server_checks_total{backend_service="backend-1",result="passed",server="target-2"} 0
 alb_server_connect_errors_total{backend_service="backend-1",server="target-1"} 8
 alb_server_connect_errors_total{backend_service="backend-1",server="target-2"} 0
+alb_server_connect_local_errors_total{backend_service="backend-1",server="target-1"} 6
+alb_server_connect_local_errors_total{backend_service="backend-1",server="target-2"} 0
 alb_server_info{address="10.0.0.1:80",backend_service="backend-1",instance="",server="target-1",server_group="tg-1"} 1
 alb_server_info{address="[fd00::2]:81",backend_service="backend-1",instance="",server="target-2",server_group="tg-1"} 1
 alb_server_requests_in_flight{backend_service="backend-1",server="target-1"} 9

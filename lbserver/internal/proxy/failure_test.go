@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -358,5 +359,18 @@ func testPanicCostsOneConnectionAndNoCount(t *testing.T, e engine) {
 	}
 	eventually(t, "no request in flight", func() bool {
 		return b.counters().InFlight.Load() == 0 && b.service().Eligible().Servers[0].InFlight.Load() == 0
+	})
+}
+
+func TestA502SaysThatThereIsNoLocalPort(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e engine) {
+		b := e.newBedWith(t, options{DialOverride: func(netip.AddrPort) (netip.AddrPort, error) {
+			return netip.AddrPort{}, os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)
+		}}, named(t, "a"))
+		response, body := b.dial().get("/")
+		expectOwn(t, response, body, 502)
+		if !strings.Contains(body, "no free local port") {
+			t.Errorf("the answer does not say why: %q", body)
+		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/engine"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/forward"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/http1"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/logqueue"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/networks"
@@ -61,6 +62,7 @@ type Proxy struct {
 	log          *slog.Logger
 	logQueue     *logqueue.Queue
 	engines      *engine.Engines
+	forwarder    *forward.Forwarder
 	sessions     sync.WaitGroup
 
 	buffers   buffers
@@ -110,6 +112,7 @@ func newProxy(config Config, tuning tuning) *Proxy {
 	}
 	p.logQueue = logqueue.New(to)
 	p.log = p.logQueue.Logger()
+	p.forwarder = forward.New(p.log)
 	p.engines = engine.New(engine.Config{
 		Panicked: func(cause any, stack []byte) {
 			p.log.Error("a bug broke a connection; it is closed", "cause", cause, "stack", string(stack))

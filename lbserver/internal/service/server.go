@@ -31,6 +31,7 @@ type Server struct {
 type Counters struct {
 	Requests       atomic.Uint64
 	ConnectErrors  atomic.Uint64 // connections that could not be opened
+	LocalErrors    atomic.Uint64 // connections that could not be opened for lack of a local port, descriptor or memory
 	ResponseErrors atomic.Uint64 // connections that broke or answered wrongly before a response was passed on
 	ChecksPassed   atomic.Uint64
 	ChecksFailed   atomic.Uint64

@@ -147,6 +147,7 @@ type Server struct {
 	InFlight       int64
 	Requests       uint64
 	ConnectErrors  uint64
+	LocalErrors    uint64 // connections that lbserver lacked a local port, a descriptor or memory for
 	ResponseErrors uint64
 	ChecksPassed   uint64
 	ChecksFailed   uint64
@@ -202,6 +203,7 @@ func server(endpoint *service.Endpoint) Server {
 		InFlight:       endpoint.InFlight.Load(),
 		Requests:       counters.Requests.Load(),
 		ConnectErrors:  counters.ConnectErrors.Load(),
+		LocalErrors:    counters.LocalErrors.Load(),
 		ResponseErrors: counters.ResponseErrors.Load(),
 		ChecksPassed:   counters.ChecksPassed.Load(),
 		ChecksFailed:   counters.ChecksFailed.Load(),
