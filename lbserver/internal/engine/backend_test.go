@@ -97,7 +97,7 @@ func (d *driver) run(task func(e engine.Engine)) {
 func (d *driver) dial(freshness engine.Freshness) (backend engine.Backend) {
 	d.t.Helper()
 	var err error
-	d.run(func(e engine.Engine) { backend, err = e.Dial(d.pool, freshness, patience, new(engine.Cancel)) })
+	d.run(func(e engine.Engine) { backend, err = e.Dial(d.pool, nil, freshness, patience, new(engine.Cancel)) })
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestTakingAnIdleConnectionAllocatesNothing(t *testing.T) {
 		d.run(func(e engine.Engine) {
 			cancel := new(engine.Cancel)
 			allocations = testing.AllocsPerRun(100, func() {
-				backend, err := e.Dial(d.pool, engine.FreshChecked, patience, cancel)
+				backend, err := e.Dial(d.pool, nil, engine.FreshChecked, patience, cancel)
 				if err != nil || !backend.Reused() {
 					t.Fatal("the idle connection was not taken", err)
 				}
@@ -258,7 +258,7 @@ func TestNothingIsDialedAfterGivingUp(t *testing.T) {
 		all := make(chan *engine.Engines, 1)
 		b := newBed(t, kind, true, func(e engine.Engine, _ engine.Conn) time.Duration {
 			(<-all).GiveUpDialing()
-			_, err := e.Dial(s.pool, engine.FreshKept, patience, new(engine.Cancel))
+			_, err := e.Dial(s.pool, nil, engine.FreshKept, patience, new(engine.Cancel))
 			failed <- err
 			return 0
 		})
@@ -321,5 +321,63 @@ func TestAConnectionThatItsServerClosedIsNotReset(t *testing.T) {
 		if _, err := other.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the server reads %v, want the end", err)
 		}
+	})
+}
+
+// client is a connection to a client, as far as a pool knows it.
+type client struct{ engine.Conn }
+
+func TestAConnectionLeftToAClientIsNoOthers(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		mine, other := &client{}, &client{}
+		dial := func(client engine.Conn, freshness engine.Freshness) (backend engine.Backend) {
+			t.Helper()
+			d.run(func(e engine.Engine) {
+				var err error
+				if backend, err = e.Dial(d.pool, client, freshness, patience, new(engine.Cancel)); err != nil {
+					t.Error(err)
+				}
+			})
+			return backend
+		}
+		first := dial(mine, engine.FreshKept)
+		d.run(func(engine.Engine) { first.ReleaseTo(mine) })
+		second := dial(other, engine.FreshKept)
+		if second == first {
+			t.Fatal("another client got the connection")
+		}
+		d.release(second)
+		for _, freshness := range []engine.Freshness{engine.FreshKept, engine.FreshChecked} {
+			if got := dial(mine, freshness); got != first || !got.Reused() {
+				t.Fatal("the client does not get its connection")
+			}
+			d.release(first) // which leaves it to the client
+			if got := dial(other, freshness); got != second {
+				t.Error("the other client does not get the other connection")
+			}
+			d.release(second)
+		}
+	})
+}
+
+// A stray body may come between a client's requests, before the loop has seen it.
+func TestAConnectionLeftToAClientIsLookedAt(t *testing.T) {
+	onEachKind(t, func(t *testing.T, kind engine.Kind) {
+		d := newDriver(t, kind)
+		mine := &client{}
+		backend := d.dial(engine.FreshNew)
+		other := <-d.opened
+		defer other.Close()
+		d.run(func(e engine.Engine) {
+			backend.ReleaseTo(mine)
+			io.WriteString(other, "a stray body")
+			got, err := e.Dial(d.pool, mine, engine.FreshKept, patience, new(engine.Cancel))
+			if err != nil || got == backend {
+				t.Errorf("got the connection with the stray body, %v", err)
+				return
+			}
+			_ = got.Close()
+		})
 	})
 }

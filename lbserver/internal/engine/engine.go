@@ -57,6 +57,10 @@ type Backend interface {
 	Reused() bool
 	// Release leaves the connection to another request. Nothing may be under way on it.
 	Release()
+	// ReleaseTo leaves the connection to another request of the same client, and to requests of others once it has been quiet
+	// for a while: after an answer that has no body by rule a broken server may send one, which must not be the answer to
+	// somebody else.
+	ReleaseTo(client Conn)
 	// Discard closes a connection whose last exchange is complete. It resets the connection if that loses nothing, so that
 	// its local port is free at once: the side that closes first otherwise holds the port for a minute (TIME_WAIT), and a
 	// server has no more connections than there are ports.
@@ -78,9 +82,9 @@ const (
 
 // Engine runs the tasks of a connection. Its tasks may wait on connections; on a loop they must not block on anything else.
 type Engine interface {
-	// Dial returns a connection to the pool's server: an idle one, if freshness allows, or a new one. It fails with
-	// os.ErrDeadlineExceeded after the timeout, and if it is canceled.
-	Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error)
+	// Dial returns a connection to the pool's server for a request of a client: an idle one, if freshness allows, or a new
+	// one. It fails with os.ErrDeadlineExceeded after the timeout, and if it is canceled.
+	Dial(to *Pool, client Conn, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error)
 	// Spawn runs a task at the same time as the caller, with the same connections.
 	Spawn(task func()) Spawned
 	// Post runs a short task where the connections of the engine may be touched: at once or later, and never between Lock and

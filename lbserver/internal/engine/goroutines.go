@@ -3,6 +3,7 @@ package engine
 import (
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,9 +77,9 @@ func (b background) WaitFor(timeout time.Duration) bool {
 	}
 }
 
-func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
+func (g *goroutine) Dial(to *Pool, client Conn, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
 	for freshness != FreshNew {
-		found, ok := g.take(to)
+		found, ok := g.take(to, client)
 		if !ok {
 			break
 		}
@@ -105,31 +106,36 @@ func (g *goroutine) Dial(to *Pool, freshness Freshness, timeout time.Duration, c
 	return &kept{stream: conn, goroutines: g.goroutines, user: g, pool: to}, nil
 }
 
-func (g *goroutines) take(from *Pool) (*kept, bool) {
+func (g *goroutines) take(from *Pool, client Conn) (*kept, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.idle.of(from, g).take()
+	return g.idle.of(from, g).take(client, g.engines.config.Now())
 }
 
 // kept is the Backend of a goroutine.
 type kept struct {
 	*stream
+	pooled
 	goroutines  *goroutines
 	user        *goroutine // nil while the connection is idle
 	pool        *Pool
 	readUntil   time.Time // the end of ReadWithin's time
 	interrupted atomic.Bool
-	idleSince   time.Time
 	reused      bool
 }
 
 func (k *kept) Reused() bool { return k.reused }
 
 func (k *kept) Release() {
-	k.idleSince, k.user = time.Now(), nil
+	k.idleSince, k.user = k.goroutines.engines.config.Now(), nil
 	if !k.goroutines.keep(k) {
 		k.Discard()
 	}
+}
+
+func (k *kept) ReleaseTo(client Conn) {
+	k.client = client
+	k.Release()
 }
 
 func (g *goroutines) keep(k *kept) bool {
@@ -153,8 +159,8 @@ func (g *goroutines) sweep() {
 	defer tick.Stop()
 	for {
 		select {
-		case now := <-tick.C:
-			if !g.sweepOnce(now) {
+		case <-tick.C:
+			if !g.sweepOnce(g.engines.config.Now()) {
 				return
 			}
 		case <-g.stop:
@@ -169,17 +175,16 @@ func (g *goroutines) sweepOnce(now time.Time) bool {
 	defer g.mu.Unlock()
 	left := 0
 	for _, list := range g.idle {
-		open := list.connections[:0]
-		for _, each := range list.connections {
-			if now.Sub(each.idleSince) < maxIdleTime && each.isQuiet() {
-				open = append(open, each)
-			} else {
+		for _, idle := range []*[]*kept{&list.connections, &list.private} {
+			*idle = slices.DeleteFunc(*idle, func(each *kept) bool {
+				if now.Sub(each.idleSince) < maxIdleTime && each.isQuiet() {
+					return false
+				}
 				each.Discard()
-			}
+				return true
+			})
+			left += len(*idle)
 		}
-		clear(list.connections[len(open):])
-		list.connections = open
-		left += len(open)
 	}
 	g.sweeping = left > 0
 	return g.sweeping

@@ -244,16 +244,16 @@ func (s *shard) Post(task func()) { s.Loop.Post(task) }
 
 func (s *shard) Spawn(task func()) Spawned { return s.Loop.Spawn(task) }
 
-func (s *shard) Dial(to *Pool, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
+func (s *shard) Dial(to *Pool, client Conn, freshness Freshness, timeout time.Duration, cancel *Cancel) (Backend, error) {
 	list := s.idle.of(to, s)
 	for freshness != FreshNew {
-		found, ok := list.take()
+		found, ok := list.take(client, s.Now())
 		if !ok {
 			break
 		}
 		found.EndRest()
 		// That a server closed the connection shows at the loop's next turn, or now, if the kernel is asked.
-		if freshness == FreshChecked && !found.Quiet() {
+		if (freshness == FreshChecked || found.client != nil) && !found.Quiet() {
 			_ = found.Close() // of no use
 			continue
 		}
@@ -293,6 +293,7 @@ func (s *shard) closeAll(idle []*server) {
 // server is a connection to a server on its loop.
 type server struct {
 	loopConn
+	pooled
 	list   *idleList[*server]
 	reused bool
 }
@@ -316,7 +317,13 @@ func (s *server) Release() {
 		s.Discard()
 		return
 	}
+	s.idleSince = s.shard.Now()
 	s.list.put(s)
+}
+
+func (s *server) ReleaseTo(client Conn) {
+	s.client = client
+	s.Release()
 }
 
 // Wake implements loop.Handler: the server closed the connection, or sent bytes that nobody asked for, or the connection was

@@ -14,6 +14,9 @@ const (
 	// maxIdleTime is how long a connection to a server may be idle. Servers close theirs after 5 s (Node.js), 75 s (nginx) or
 	// never; this is nginx's own default (keepalive_timeout of an upstream).
 	maxIdleTime = 60 * time.Second
+	// quietTime is how long a connection that may bring a stray body must have brought nothing before any client may use it. It
+	// is time for TCP to repeat a lost segment twice (after 200 and 400 ms, RFC 6298 as Linux has it).
+	quietTime = time.Second
 )
 
 // Pool names the idle connections to one address of one server. Each holder keeps its own: a loop needs no lock for them.
@@ -66,12 +69,27 @@ func (p *Pool) closeIdle(forget bool) {
 	}
 }
 
+// pooled is what a pool knows of a connection to a server.
+type pooled struct {
+	client    Conn      // whose requests alone may use it, until it has been quiet for quietTime; nil for any
+	idleSince time.Time // when it was released last
+}
+
+func (p *pooled) ofPool() *pooled { return p }
+
+// poolable is a connection that embeds pooled.
+type poolable interface {
+	comparable
+	ofPool() *pooled
+}
+
 // idleLists are the idle connections that one holder keeps, by pool. The connection that was released last is taken first.
-type idleLists[C comparable] map[*Pool]*idleList[C]
+type idleLists[C poolable] map[*Pool]*idleList[C]
 
 // idleList is the idle connections of one pool.
-type idleList[C comparable] struct {
-	connections []C // by the time of their release
+type idleList[C poolable] struct {
+	connections []C // of which any client may use each, by the time of their release
+	private     []C // of which one client may use each, likewise
 	closed      bool
 }
 
@@ -102,13 +120,22 @@ func (i idleLists[C]) remove(pool *Pool, forget bool) []C {
 
 // removeAll takes all connections out.
 func (l *idleList[C]) removeAll() []C {
-	removed := l.connections
-	l.connections = nil
+	removed := slices.Concat(l.connections, l.private)
+	l.connections, l.private = nil, nil
 	return removed
 }
 
-// take takes the connection that was released last.
-func (l *idleList[C]) take() (connection C, ok bool) {
+// take takes the connection that was released last, one of the client's own if there is any.
+func (l *idleList[C]) take(client Conn, now time.Time) (connection C, ok bool) {
+	if len(l.private) > 0 {
+		l.share(now)
+		for i := len(l.private) - 1; i >= 0; i-- {
+			if own := l.private[i]; own.ofPool().client == client {
+				l.private = slices.Delete(l.private, i, i+1)
+				return own, true
+			}
+		}
+	}
 	last := len(l.connections) - 1
 	if last < 0 {
 		return connection, false
@@ -120,15 +147,37 @@ func (l *idleList[C]) take() (connection C, ok bool) {
 	return connection, true
 }
 
+// share lets any client use the private connections that have been quiet for long enough.
+func (l *idleList[C]) share(now time.Time) {
+	quiet := 0
+	for _, each := range l.private {
+		if now.Sub(each.ofPool().idleSince) < quietTime {
+			break
+		}
+		each.ofPool().client = nil
+		quiet++
+	}
+	l.connections = append(l.connections, l.private[:quiet]...)
+	l.private = slices.Delete(l.private, 0, quiet)
+}
+
 // full reports whether put would drop a connection.
-func (l *idleList[C]) full() bool { return l.closed || len(l.connections) >= maxIdle }
+func (l *idleList[C]) full() bool { return l.closed || len(l.connections)+len(l.private) >= maxIdle }
 
 // put adds a connection, which the caller has made sure there is room for.
-func (l *idleList[C]) put(connection C) { l.connections = append(l.connections, connection) }
+func (l *idleList[C]) put(connection C) {
+	if connection.ofPool().client == nil {
+		l.connections = append(l.connections, connection)
+	} else {
+		l.private = append(l.private, connection)
+	}
+}
 
 // drop takes one connection out, if it is there.
 func (l *idleList[C]) drop(connection C) {
-	if at := slices.Index(l.connections, connection); at >= 0 {
-		l.connections = slices.Delete(l.connections, at, at+1)
+	for _, list := range []*[]C{&l.connections, &l.private} {
+		if at := slices.Index(*list, connection); at >= 0 {
+			*list = slices.Delete(*list, at, at+1)
+		}
 	}
 }

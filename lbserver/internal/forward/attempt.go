@@ -50,6 +50,7 @@ type Attempt struct {
 	forwarder *Forwarder
 	engine    engine.Engine
 	service   *service.Service
+	conn      engine.Conn // the client's
 	client    netip.Addr
 	counted   bool  // Endpoint's InFlight counts the request
 	resent    bool  // over a new connection, since a kept one turned out to be closed
@@ -59,9 +60,9 @@ type Attempt struct {
 	abandoned engine.Cancel // between Engine.Lock and Unlock
 }
 
-// Begin starts an attempt on an engine. What an earlier request left in a is forgotten.
-func (a *Attempt) Begin(forwarder *Forwarder, on engine.Engine) {
-	*a = Attempt{forwarder: forwarder, engine: on, preferred: -1, tried: a.tried[:0]}
+// Begin starts an attempt on the engine of a client's connection. What an earlier request left in a is forgotten.
+func (a *Attempt) Begin(forwarder *Forwarder, on engine.Engine, conn engine.Conn) {
+	*a = Attempt{forwarder: forwarder, engine: on, conn: conn, preferred: -1, tried: a.tried[:0]}
 }
 
 // SetService says which backend service, nil for none, the request of a client goes to.
@@ -116,9 +117,9 @@ func (a *Attempt) Reach() error {
 
 // dial connects to a server. For lack of local ports a kept connection will do where a new one was wanted.
 func (a *Attempt) dial(endpoint *service.Endpoint, freshness engine.Freshness) (engine.Backend, error) {
-	backend, failure := a.engine.Dial(endpoint.Pool, freshness, ConnectTimeout, &a.abandoned)
+	backend, failure := a.engine.Dial(endpoint.Pool, a.conn, freshness, ConnectTimeout, &a.abandoned)
 	if failure != nil && freshness == engine.FreshNew && lackOf(failure) != nil {
-		return a.engine.Dial(endpoint.Pool, engine.FreshChecked, ConnectTimeout, &a.abandoned)
+		return a.engine.Dial(endpoint.Pool, a.conn, engine.FreshChecked, ConnectTimeout, &a.abandoned)
 	}
 	return backend, failure
 }
@@ -173,10 +174,14 @@ func (a *Attempt) Resend() {
 // Fault counts a fault of the server that has the request: it broke the connection, or answered wrongly or too late.
 func (a *Attempt) Fault() { a.Endpoint.Counters.ResponseErrors.Add(1) }
 
-// Keep leaves the connection to another request, and ends the request's count on the server.
-func (a *Attempt) Keep() {
-	backend := a.detach()
-	backend.Release()
+// Keep leaves the connection to another request, and ends the request's count on the server. An answer that is bodiless by
+// rule leaves it to the same client for a while: if the server is broken and sends a body after all, no other client gets it.
+func (a *Attempt) Keep(bodiless bool) {
+	if backend := a.detach(); bodiless {
+		backend.ReleaseTo(a.conn)
+	} else {
+		backend.Release()
+	}
 	a.uncount()
 }
 

@@ -48,7 +48,9 @@ func (n *network) Lock() {
 
 func (n *network) Unlock() { n.locked = false }
 
-func (n *network) Dial(to *engine.Pool, freshness engine.Freshness, _ time.Duration, _ *engine.Cancel) (engine.Backend, error) {
+func (n *network) Dial(
+	to *engine.Pool, _ engine.Conn, freshness engine.Freshness, _ time.Duration, _ *engine.Cancel,
+) (engine.Backend, error) {
 	port := int(to.Address.Port())
 	n.dials = append(n.dials, dialed{port, freshness})
 	n.now = n.now.Add(n.took)
@@ -122,7 +124,7 @@ func newBed(t *testing.T, live *service.Service) *bed {
 	t.Helper()
 	network := &network{t: t, now: time.Now(), refuse: map[int]error{}}
 	b := &bed{new(forward.Attempt), network, live, netip.MustParseAddr("127.0.0.9")}
-	b.Begin(forward.New(slog.New(slog.DiscardHandler)), b.network)
+	b.Begin(forward.New(slog.New(slog.DiscardHandler)), b.network, nil)
 	b.SetService(live, b.client)
 	return b
 }
@@ -177,7 +179,7 @@ func TestAttemptTriesOtherServersAndCounts(t *testing.T) {
 		t.Errorf("%d retries after %d refusals, %d in flight", b.Retries, refused, b.inFlight())
 	}
 	kept := b.Backend.(*connection)
-	b.Keep()
+	b.Keep(false)
 	if !kept.released || kept.closed || b.Backend != nil || b.inFlight() != 0 {
 		t.Errorf("kept: released %t, closed %t, %d in flight", kept.released, kept.closed, b.inFlight())
 	}

@@ -78,7 +78,7 @@ func TestALackIsLoggedOnceASecond(t *testing.T) {
 	b.network.refuse[1] = syscall.EADDRNOTAVAIL
 	for range 2 {
 		for range 5 {
-			b.Begin(forwarder, b.network)
+			b.Begin(forwarder, b.network, nil)
 			b.SetService(b.service, b.client)
 			_ = b.Reach()
 		}

@@ -89,7 +89,7 @@ func (r *Response) readStatusLine(line []byte) error {
 // Framing returns how the body of this response to a request with the given method ends (RFC 9112, 6.3).
 func (r *Response) Framing(method Method) Framing {
 	switch {
-	case r.bodiless() || method == MethodHead:
+	case r.Bodiless(method):
 		return FramingNone
 	case r.hasCoding:
 		return FramingChunked
@@ -102,8 +102,11 @@ func (r *Response) Framing(method Method) Framing {
 	}
 }
 
-// bodiless reports whether responses with this status have no body, whatever the method (RFC 9112, 6.3, rule 1).
-func (r *Response) bodiless() bool { return r.Status < 200 || r.Status == 204 || r.Status == 304 }
+// Bodiless reports whether the response to a request with a method has no body by rule, whatever its fields say (RFC 9112, 6.3,
+// rule 1).
+func (r *Response) Bodiless(method Method) bool {
+	return r.Status < 200 || r.Status == 204 || r.Status == 304 || method == MethodHead
+}
 
 // Interim reports whether this is a 1xx response that another response follows. 101 is final: another protocol follows
 // it.

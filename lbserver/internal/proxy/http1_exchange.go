@@ -96,7 +96,7 @@ func (x *exchange) begin(p *Proxy, s *http1Session) {
 	x.settings = s.listener.settings.Load()
 	x.origin.client = s.client
 	x.request.Reset()
-	x.attempt.Begin(p.forwarder, s.engine)
+	x.attempt.Begin(p.forwarder, s.engine, s.conn)
 	x.begun = x.engine.Now()
 }
 

@@ -52,7 +52,7 @@ func (x *exchange) leaveServer(framing http1.Framing, mayGoOn bool) {
 	}
 	x.joinUpload()
 	if x.serverReusable(framing) {
-		x.attempt.Keep()
+		x.attempt.Keep(x.response.Bodiless(x.request.Method))
 	} else {
 		x.attempt.Discard()
 	}

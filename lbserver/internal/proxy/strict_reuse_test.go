@@ -169,3 +169,79 @@ func TestBytesBeforeARequestAreNotItsAnswer(t *testing.T) {
 		}
 	})
 }
+
+// bodiless are requests, and answers to them that have no body by rule.
+var bodiless = map[string]struct{ method, answer string }{
+	"a 204":  {http.MethodGet, "HTTP/1.1 204 None\r\n\r\n"},
+	"a 304":  {http.MethodGet, "HTTP/1.1 304 Same\r\nContent-Length: 41\r\n\r\n"},
+	"a HEAD": {http.MethodHead, "HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n"},
+}
+
+// TestAStrayBodyReachesNoOtherClient has a server send a body after an answer that has none by rule, as late as it can: when the
+// next request has come. A client that got a stray response for its own is answered with the next one, so that its connection
+// must not pass to others after that either.
+func TestAStrayBodyReachesNoOtherClient(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e engine) {
+		for name, test := range bodiless {
+			t.Run(name, func(t *testing.T) {
+				b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+					stray := ""
+					for head := readHead(reader); head != ""; head = readHead(reader) {
+						switch {
+						case strings.Contains(head, " /broken "):
+							io.WriteString(connection, test.answer)
+							stray = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+						case stray != "":
+							io.WriteString(connection, stray)
+							stray = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"
+						default:
+							io.WriteString(connection, defaultAnswer)
+						}
+					}
+				}))
+				first, second := b.dial(), b.dial()
+				for range 5 {
+					first.send(test.method + " /broken HTTP/1.1\r\nHost: a\r\n\r\n")
+					first.receive(test.method)
+					if _, body := second.get("/"); body != "ok" {
+						t.Errorf("another client got %q", body)
+					}
+					first.get("/")
+					if _, body := second.get("/"); body != "ok" {
+						t.Errorf("after a request of the first client another got %q", body)
+					}
+				}
+			})
+		}
+	})
+}
+
+// TestAClientThatRevalidatesKeepsItsServerConnections has two clients get answers without a body from two servers in turn.
+func TestAClientThatRevalidatesKeepsItsServerConnections(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e engine) {
+		for name, test := range bodiless {
+			t.Run(name, func(t *testing.T) {
+				var opened atomic.Int32
+				server := func() string {
+					return rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+						opened.Add(1)
+						for readHead(reader) != "" {
+							io.WriteString(connection, test.answer)
+						}
+					})
+				}
+				b := e.newBed(t, server(), server())
+				first, second := b.dial(), b.dial()
+				for range 20 {
+					for _, c := range []*client{first, second, second} {
+						c.send(test.method + " / HTTP/1.1\r\nHost: a\r\n\r\n")
+						c.receive(test.method)
+					}
+				}
+				if got := opened.Load(); got > 4 {
+					t.Errorf("%d connections for two clients and two servers, want 4", got)
+				}
+			})
+		}
+	})
+}
