@@ -48,6 +48,9 @@ type Config struct {
 	// most for 30 s, so that the client gets the answer. Of the client with most of them the oldest is closed first; 0 closes
 	// them at once.
 	MaxLingering int
+	// MaxWaiting is how many requests of one backend service may wait, up to 3 s each, for a server to accept connections
+	// while all refuse them; the others get a 502 at once, and so do all with 0.
+	MaxWaiting int
 	// AccessLog is "-" for standard output, a file's path, or "off".
 	AccessLog string
 	// AccessLogJSON writes the access log as JSON objects instead of text.
@@ -85,6 +88,7 @@ func DefaultConfig() Config {
 		CheckSpeedup:    1,
 		DrainTimeout:    30 * time.Second,
 		MaxLingering:    1000,
+		MaxWaiting:      1000,
 		AccessLog:       "off",
 		Quotas: Quotas{
 			LoadBalancers:   5,
@@ -172,6 +176,9 @@ func (c *Config) check() error {
 	}
 	if c.MaxLingering < 0 {
 		return fmt.Errorf("maximum of lingering connections %d: want 0, which closes them at once, or more", c.MaxLingering)
+	}
+	if c.MaxWaiting < 0 {
+		return fmt.Errorf("waiting requests %d: want 0, which lets none wait, or more", c.MaxWaiting)
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ func (s *Server) restore(networks inventory.Networks) (err error) {
 		DrainTimeout:   s.config.DrainTimeout,
 		TrustedProxies: s.config.TrustedProxies,
 		MaxLingering:   s.config.MaxLingering,
+		MaxWaiting:     s.config.MaxWaiting,
 		CheckSpeedup:   s.config.CheckSpeedup,
 		AccessLog:      s.config.AccessLog,
 		AccessLogJSON:  s.config.AccessLogJSON,

@@ -49,6 +49,7 @@ type flags struct {
 	CheckSpeedup   int           `name:"check-speedup" default:"1" placeholder:"N" help:"Divide the intervals and timeouts of health checks by N, for tests; a timeout stays at least 1 s (default ${default})." group:"Traffic"`
 	DrainTimeout   time.Duration `name:"drain-timeout" default:"30s" placeholder:"DURATION" help:"How long requests in flight may continue at a stop, and when their listener is turned off or deleted; 0 ends them at once (default ${default})." group:"Traffic"`
 	MaxLingering   int           `name:"max-lingering" default:"1000" placeholder:"N" help:"How many connections may linger: they were answered before the client had sent its whole request, and are read on for up to 30 s, so that the client gets the answer; 0 closes them at once (default ${default})." group:"Traffic"`
+	MaxWaiting     int           `name:"max-waiting" default:"1000" placeholder:"N" help:"Requests of one backend service that may wait, up to 3 s each, for a server to accept connections while all refuse them; the others get a 502 at once (default ${default})." group:"Traffic"`
 
 	AccessLog string `name:"access-log" default:"off" placeholder:"-|PATH|off" help:"Where to write a line for each request; SIGHUP opens the file again (default ${default})." group:"Logs"`
 	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Format of both logs (default ${default})." group:"Logs"`
@@ -193,6 +194,7 @@ func (f *flags) config(logTo io.Writer) (lbserver.Config, error) {
 	config.CheckSpeedup = f.CheckSpeedup
 	config.DrainTimeout = f.DrainTimeout
 	config.MaxLingering = f.MaxLingering
+	config.MaxWaiting = f.MaxWaiting
 	config.AccessLog = f.AccessLog
 	config.AccessLogJSON = f.LogFormat == "json"
 	config.Quotas = lbserver.Quotas(f.Quotas)

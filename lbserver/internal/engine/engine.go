@@ -34,6 +34,12 @@ type Conn interface {
 	// must not call ReadWithin between the interruption and its next Read. Only writing, Linger, Abort and Close are
 	// left afterwards.
 	InterruptRead()
+	// Pause waits until Resume, and returns at once if that was called since the last Pause. It fails with
+	// os.ErrDeadlineExceeded after the timeout, and with net.ErrClosed on a closed connection. Nothing reads the connection
+	// meanwhile.
+	Pause(timeout time.Duration) error
+	// Resume ends a Pause. It is for what Engine.Post runs.
+	Resume()
 	// CloseWrite tells the peer that nothing more will come.
 	CloseWrite() error
 	// Linger says that nothing more will come, drops what the peer still sends, within limits, and closes the connection.

@@ -93,8 +93,8 @@ type session struct {
 
 func (s *session) Serve() time.Duration { return s.bed.serve(s.engine, s.client) }
 
-// Broken leaves it to serve to find out.
-func (s *session) Broken() {}
+// Broken closes the connection, as the sessions of the proxy do.
+func (s *session) Broken() { _ = s.client.Close() }
 
 func (s *session) End() { s.bed.served.Add(1); s.open.Add(-1) }
 

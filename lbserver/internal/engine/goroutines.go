@@ -103,7 +103,8 @@ func (g *goroutine) Dial(to *Pool, client Conn, freshness Freshness, timeout tim
 		_ = opened.Close() // it is closed already, or never of use
 		return nil, err
 	}
-	return &kept{stream: conn, goroutines: g.goroutines, user: g, pool: to}, nil
+	conn.user = g
+	return &kept{stream: conn, goroutines: g.goroutines, pool: to}, nil
 }
 
 func (g *goroutines) take(from *Pool, client Conn) (*kept, bool) {
@@ -117,7 +118,6 @@ type kept struct {
 	*stream
 	pooled
 	goroutines  *goroutines
-	user        *goroutine // nil while the connection is idle
 	pool        *Pool
 	readUntil   time.Time // the end of ReadWithin's time
 	interrupted atomic.Bool
@@ -226,7 +226,7 @@ func (g *goroutines) carry(client *stream, start Start) {
 		_ = client.Close() // refused
 		return
 	}
-	on.handler = handler
+	on.handler, client.user = handler, on
 	g.engines.running.Go(func() {
 		defer func() {
 			if cause := recover(); cause != nil {

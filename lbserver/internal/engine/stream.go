@@ -3,6 +3,7 @@ package engine
 import (
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,6 +24,10 @@ type stream struct {
 	lingerers *lingerers
 	endedSide atomic.Bool    // by CloseWrite
 	remote    netip.AddrPort // kept, since a closed connection has none
+
+	user    *goroutine    // looks at its client while it waits for this connection; nil for an idle connection to a server
+	resumed chan struct{} // has room for one Resume
+	closed  atomic.Bool
 }
 
 func (g *goroutines) newStream(conn *net.TCPConn) (*stream, error) {
@@ -30,7 +35,9 @@ func (g *goroutines) newStream(conn *net.TCPConn) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{conn: conn, raw: raw, lingerers: g.lingerers, remote: addressOf(conn.RemoteAddr())}
+	s := &stream{
+		conn: conn, raw: raw, lingerers: g.lingerers, remote: addressOf(conn.RemoteAddr()), resumed: make(chan struct{}, 1),
+	}
 	s.looking = s.look
 	return s, nil
 }
@@ -77,6 +84,35 @@ func (s *stream) readAgain(until time.Duration) {
 	_ = s.conn.SetReadDeadline(s.readBy) // fails only on a closed connection, where the read reports it
 }
 
+func (s *stream) Pause(timeout time.Duration) error {
+	over, look := time.NewTimer(timeout), time.NewTicker(lookInterval)
+	defer over.Stop()
+	defer look.Stop()
+	for {
+		s.user.lookAtClient()
+		if s.closed.Load() {
+			return net.ErrClosed
+		}
+		select {
+		case <-s.resumed:
+			if s.closed.Load() {
+				return net.ErrClosed
+			}
+			return nil
+		case <-over.C:
+			return os.ErrDeadlineExceeded
+		case <-look.C:
+		}
+	}
+}
+
+func (s *stream) Resume() {
+	select {
+	case s.resumed <- struct{}{}:
+	default: // it is resumed already
+	}
+}
+
 func (s *stream) CloseWrite() error {
 	s.endedSide.Store(true)
 	return s.conn.CloseWrite()
@@ -86,7 +122,7 @@ func (s *stream) Linger(scratch []byte, limits LingerLimits) { s.lingerers.linge
 
 func (s *stream) Abort() {
 	_ = s.conn.SetLinger(0) // fails only on a closed connection
-	_ = s.conn.Close()
+	_ = s.Close()
 }
 
 // Discard implements Backend. Only Linux says what the peer has acknowledged; elsewhere the connection is closed.
@@ -98,7 +134,11 @@ func (s *stream) Discard() {
 	_ = s.Close()
 }
 
-func (s *stream) Close() error { return s.conn.Close() }
+func (s *stream) Close() error {
+	s.closed.Store(true)
+	s.Resume() // the Pause finds out
+	return s.conn.Close()
+}
 
 func (s *stream) LocalAddr() netip.AddrPort { return addressOf(s.conn.LocalAddr()) }
 

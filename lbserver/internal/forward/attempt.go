@@ -44,6 +44,8 @@ type Attempt struct {
 	// Repeatable says that the request may be sent again if it is not known whether a server has acted on it, and that no
 	// byte of it would be lost. It is set before Reach.
 	Repeatable bool
+	// Patience bounds the wait for a server to accept connections, as waitTimeout does. It is set before Reach.
+	Patience time.Duration
 	// Retries counts the servers and connections that were tried without success.
 	Retries int
 
@@ -56,6 +58,7 @@ type Attempt struct {
 	resent    bool  // over a new connection, since a kept one turned out to be closed
 	preferred int   // the index in Eligible.Servers to try next; -1 for the scheduler's choice
 	tried     []int // indices in Eligible.Servers of those that could not be reached
+	refused   bool  // the last one of tried refused the connection
 	cookie    cookie
 	abandoned engine.Cancel // between Engine.Lock and Unlock
 }
@@ -77,9 +80,20 @@ func (a *Attempt) SetService(live *service.Service, client netip.Addr) {
 func (a *Attempt) HasServers() bool { return a.Eligible != nil && len(a.Eligible.Servers) > 0 }
 
 // Reach connects to the server that the cookie names or the scheduler picks, and to others if that fails: no byte of the
-// request has been sent, so it may go to any. There must be servers. The error says why the last server was not reached,
-// or is ErrAbandoned.
+// request has been sent, so it may go to any. If no other is left and the last one refused the connection, Reach waits for a
+// server to accept connections again. There must be servers. The error says why no server was reached, or is ErrAbandoned.
 func (a *Attempt) Reach() error {
+	if err := a.connect(); err == nil || !a.allRefuse() {
+		return err
+	}
+	return a.persist()
+}
+
+// allRefuse reports whether every server was tried, and the last one refused the connection.
+func (a *Attempt) allRefuse() bool { return a.refused && len(a.tried) == len(a.Eligible.Servers) }
+
+// connect tries each server once.
+func (a *Attempt) connect() error {
 	begun, err := a.engine.Now(), ErrUnreachable
 	index, freshness := a.preferred, a.freshness()
 	if a.resent {
@@ -98,6 +112,9 @@ func (a *Attempt) Reach() error {
 		if failure == nil {
 			endpoint.Counters.Requests.Add(1)
 			a.attach(backend)
+			if !backend.Reused() {
+				a.service.Waiting.WakeAll()
+			}
 			return nil
 		}
 		a.uncount()
@@ -126,6 +143,7 @@ func (a *Attempt) dial(endpoint *service.Endpoint, freshness engine.Freshness) (
 
 // judge counts why a server could not be reached, and returns the error of Reach for it.
 func (a *Attempt) judge(endpoint *service.Endpoint, failure error) error {
+	a.refused = isRefused(failure)
 	if lack := lackOf(failure); lack != nil {
 		a.noteLack(endpoint, lack, failure)
 		return lack

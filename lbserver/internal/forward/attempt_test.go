@@ -35,6 +35,7 @@ type network struct {
 type dialed struct {
 	port      int
 	freshness engine.Freshness
+	at        time.Time
 }
 
 func (n *network) Now() time.Time { return n.now }
@@ -48,11 +49,13 @@ func (n *network) Lock() {
 
 func (n *network) Unlock() { n.locked = false }
 
+func (n *network) Post(task func()) { task() }
+
 func (n *network) Dial(
 	to *engine.Pool, _ engine.Conn, freshness engine.Freshness, _ time.Duration, _ *engine.Cancel,
 ) (engine.Backend, error) {
 	port := int(to.Address.Port())
-	n.dials = append(n.dials, dialed{port, freshness})
+	n.dials = append(n.dials, dialed{port, freshness, n.now})
 	n.now = n.now.Add(n.took)
 	if err := n.refuse[port]; err != nil {
 		return nil, err
@@ -118,13 +121,14 @@ type bed struct {
 	network *network
 	service *service.Service
 	client  netip.Addr
+	conn    *waitingClient // nil if the client does not wait
 }
 
 func newBed(t *testing.T, live *service.Service) *bed {
 	t.Helper()
 	network := &network{t: t, now: time.Now(), refuse: map[int]error{}}
-	b := &bed{new(forward.Attempt), network, live, netip.MustParseAddr("127.0.0.9")}
-	b.Begin(forward.New(slog.New(slog.DiscardHandler)), b.network, nil)
+	b := &bed{new(forward.Attempt), network, live, netip.MustParseAddr("127.0.0.9"), nil}
+	b.Begin(forward.New(forward.Config{Log: slog.New(slog.DiscardHandler)}), b.network, nil)
 	b.SetService(live, b.client)
 	return b
 }
@@ -261,7 +265,7 @@ func TestResentRequestGoesToTheSameServerFirstAndOverANewConnection(t *testing.T
 		t.Fatal(err)
 	}
 	again := b.network.dials[1:]
-	if len(again) != 2 || again[0] != (dialed{int(first.Address.Port()), engine.FreshNew}) || again[1].freshness != engine.FreshChecked {
+	if len(again) != 2 || again[0] != (dialed{int(first.Address.Port()), engine.FreshNew, b.network.now}) || again[1].freshness != engine.FreshChecked {
 		t.Errorf("dialed %v; want the same server over a new connection, then the other over one that is surely open", again)
 	}
 	if b.MayResend() {

@@ -6,11 +6,26 @@ import (
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/logqueue"
 )
 
-// Forwarder is what all attempts of a data plane share.
-type Forwarder struct {
-	log   *slog.Logger
-	lacks logqueue.Limit
+// Config is what a Forwarder works with.
+type Config struct {
+	// MaxWaiting bounds the requests of one backend service that wait for a server to accept connections; 0 lets none wait.
+	MaxWaiting int
+	// Log takes what operators should know. It is written to on event loops, so it must not block. Required.
+	Log *slog.Logger
 }
 
-// New returns a Forwarder. Attempts log on event loops, so the log must not block.
-func New(log *slog.Logger) *Forwarder { return &Forwarder{log: log} }
+// Forwarder is what all attempts of a data plane share.
+type Forwarder struct {
+	Config
+	lacks, waits, turnedAway logqueue.Limit
+}
+
+// New returns a Forwarder.
+func New(config Config) *Forwarder { return &Forwarder{Config: config} }
+
+// noteRefusal logs that all servers of an attempt refuse connections.
+func (f *Forwarder) noteRefusal(limit *logqueue.Limit, message string, a *Attempt) {
+	if leftOut, ok := limit.Pass(a.engine.Now()); ok {
+		f.Log.Warn(message, "backend_service", a.service.ID, "waiting", a.service.Waiting.Count(), "left_out", leftOut)
+	}
+}

@@ -74,7 +74,7 @@ func TestForLackOfPortsAKeptConnectionWillDo(t *testing.T) {
 func TestALackIsLoggedOnceASecond(t *testing.T) {
 	var log bytes.Buffer
 	b := newBed(t, newService(t, 1, false))
-	forwarder := forward.New(slog.New(slog.NewTextHandler(&log, nil)))
+	forwarder := forward.New(forward.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	b.network.refuse[1] = syscall.EADDRNOTAVAIL
 	for range 2 {
 		for range 5 {

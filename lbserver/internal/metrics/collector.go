@@ -63,6 +63,7 @@ func (c *collector) collectService(out chan<- prometheus.Metric, service *status
 	c.serviceInfo.collect(out, 1, object.ID, object.Name, string(object.Protocol),
 		lbapi.Schedulers().Word(object.Scheduler), strconv.FormatBool(object.SessionPersistence))
 	c.eligibleServers.collect(out, float64(service.EligibleServers), object.ID)
+	c.waiting.collect(out, float64(service.Waiting), object.ID)
 	c.persistence.collect(out, float64(cookies.Hits), object.ID, "hit")
 	c.persistence.collect(out, float64(cookies.New), object.ID, "new")
 	c.persistence.collect(out, float64(cookies.Expired), object.ID, "expired")

@@ -53,7 +53,7 @@ type metrics struct {
 	listenerInfo, listenerUp, connections, activeConnections, requests, inFlight, responses, aborted, retries, received,
 	sent metric
 
-	serviceInfo, eligibleServers, persistence metric
+	serviceInfo, eligibleServers, waiting, persistence metric
 
 	serverInfo, serverState, serverStateSince, serverWeight, serverInFlight, serverSessions, serverRequests, serverConnectErrors,
 	serverLocalErrors, serverResponseErrors, serverChecks, serverCheckDuration metric
@@ -87,6 +87,8 @@ func newMetrics() metrics {
 			backendService, "name", "protocol", "scheduler", "session_persistence"),
 		eligibleServers: gauge("backend_service_eligible_servers",
 			"Servers that take new requests now: weight above 0 and not unhealthy.", backendService),
+		waiting: gauge("backend_service_waiting_requests",
+			"Requests that wait now for a server to accept connections, since all refuse them.", backendService),
 		persistence: counter("persistence_requests_total", "Requests to backend services with session persistence, by what became of "+
 			"the cookie: hit (its server got the request), new (none came), expired, invalid, moved (its server takes no requests).",
 			backendService, "result"),
@@ -119,7 +121,7 @@ func (m *metrics) all() []metric {
 		m.buildInfo, m.droppedLogLines,
 		m.listenerInfo, m.listenerUp, m.connections, m.activeConnections, m.requests, m.inFlight, m.responses, m.aborted,
 		m.retries, m.received, m.sent,
-		m.serviceInfo, m.eligibleServers, m.persistence,
+		m.serviceInfo, m.eligibleServers, m.waiting, m.persistence,
 		m.serverInfo, m.serverState, m.serverStateSince, m.serverWeight, m.serverInFlight, m.serverSessions, m.serverRequests,
 		m.serverConnectErrors, m.serverLocalErrors, m.serverResponseErrors, m.serverChecks, m.serverCheckDuration,
 	}

@@ -120,6 +120,9 @@ func TestScrapeShowsTheLiveCounters(t *testing.T) {
 	p.Expired.Store(3)
 	p.Invalid.Store(4)
 	p.Moved.Store(5)
+	if _, ok := r.service().Waiting.Enter(1, nil); !ok {
+		t.Fatal("no request may wait")
+	}
 	s := r.service().Eligible().Endpoints[0]
 	s.InFlight.Add(9)
 	s.Counters.Requests.Store(90)
@@ -136,6 +139,7 @@ func TestScrapeShowsTheLiveCounters(t *testing.T) {
 alb_access_log_dropped_lines_total 7
 alb_backend_service_eligible_servers{backend_service="backend-1"} 0
 alb_backend_service_info{backend_service="backend-1",name="web-service",protocol="Http",scheduler="weighted_least_connections",session_persistence="false"} 1
+alb_backend_service_waiting_requests{backend_service="backend-1"} 1
 alb_connections_active{listener="listener-1"} 3
 alb_connections_total{listener="listener-1"} 20
 alb_listener_info{address="127.0.0.1:8080",backend_service="backend-1",listener="listener-1",name="web",protocol="Http"} 1

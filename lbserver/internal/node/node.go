@@ -28,6 +28,8 @@ type Config struct {
 	TrustedProxies networks.Set
 	// MaxLingering bounds the connections that read on after an early answer; 0 closes them at once.
 	MaxLingering int
+	// MaxWaiting bounds the requests of one backend service that wait for a server to accept connections; 0 lets none wait.
+	MaxWaiting int
 	// CheckSpeedup divides the intervals of health checks, and their timeouts down to 1 s, for tests; 1 or more.
 	CheckSpeedup int
 	// AccessLog is "-" for standard output, a file's path, or "off".
@@ -63,7 +65,7 @@ func New(config Config) (*Node, error) {
 	}
 	data := proxy.Config{
 		Services: n.services.Service, DrainTimeout: config.DrainTimeout, TrustedProxies: config.TrustedProxies,
-		MaxLingering: config.MaxLingering, Log: config.Log,
+		MaxLingering: config.MaxLingering, MaxWaiting: config.MaxWaiting, Log: config.Log,
 	}
 	if accessLog != nil {
 		data.AccessLog = accessLog

@@ -279,13 +279,14 @@ func (x *exchange) forward() (keep bool) {
 	}
 	x.attempt.SetService(x.settings.service, x.origin.client.Addr())
 	if !x.attempt.HasServers() {
-		return x.answer(503, "no server is available", true)
+		return x.answer(503, forward.ErrNoServer.Error(), true)
 	}
 	x.readCookie()
 	if err := x.render(); err != nil {
 		x.refuse(err)
 		return false
 	}
+	x.attempt.Patience = x.settings.idleTimeout
 	x.attempt.Repeatable = x.requestBody.ended && x.request.Method.Idempotent() // RFC 9110, 9.2.2
 	for {
 		if err := x.attempt.Reach(); err != nil {
@@ -318,8 +319,11 @@ func (x *exchange) failUnreached(err error) {
 		return
 	}
 	x.failureStatus, x.failure = 502, err.Error()
-	if errors.Is(err, forward.ErrTimeout) {
+	switch {
+	case errors.Is(err, forward.ErrTimeout):
 		x.failureStatus = 504
+	case errors.Is(err, forward.ErrNoServer):
+		x.failureStatus = 503
 	}
 }
 

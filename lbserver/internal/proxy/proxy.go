@@ -33,6 +33,9 @@ type Config struct {
 	// MaxLingering bounds the connections that were answered before the client had sent its whole request, and read on so that
 	// it gets the answer; 0 closes them at once.
 	MaxLingering int
+	// MaxWaiting bounds the requests of one backend service that wait for a server to accept connections while all refuse
+	// them; 0 lets none wait.
+	MaxWaiting int
 	// AccessLog gets an entry for each request; nil logs none, at no cost.
 	AccessLog AccessLog
 	// Log gets what operators should know; nil discards it.
@@ -112,7 +115,7 @@ func newProxy(config Config, tuning tuning) *Proxy {
 	}
 	p.logQueue = logqueue.New(to)
 	p.log = p.logQueue.Logger()
-	p.forwarder = forward.New(p.log)
+	p.forwarder = forward.New(forward.Config{MaxWaiting: config.MaxWaiting, Log: p.log})
 	p.engines = engine.New(engine.Config{
 		Panicked: func(cause any, stack []byte) {
 			p.log.Error("a bug broke a connection; it is closed", "cause", cause, "stack", string(stack))

@@ -58,6 +58,7 @@ type options struct {
 	HeadTimeout    time.Duration
 	IdleTimeout    int // of the listener, in seconds; 0 for the default
 	MaxLingering   int
+	MaxWaiting     int
 	Goroutines     bool
 	DialOverride   func(netip.AddrPort) (netip.AddrPort, error)
 	Now            func() time.Time
@@ -67,7 +68,7 @@ func (o *options) start() *proxy.Proxy {
 	return proxy.NewTuned(
 		proxy.Config{
 			Services: o.Services, DrainTimeout: o.DrainTimeout, TrustedProxies: o.TrustedProxies,
-			MaxLingering: cmp.Or(o.MaxLingering, 1000), AccessLog: o.AccessLog, Log: o.Log,
+			MaxLingering: cmp.Or(o.MaxLingering, 1000), MaxWaiting: o.MaxWaiting, AccessLog: o.AccessLog, Log: o.Log,
 		},
 		proxy.Tuning{HeadTimeout: o.HeadTimeout, Goroutines: o.Goroutines, DialOverride: o.DialOverride, Now: o.Now},
 	)

@@ -20,6 +20,8 @@ import (
 type Service struct {
 	ID          string
 	Persistence PersistenceCounters
+	// Waiting are the requests that wait for a server to accept connections.
+	Waiting Waiting
 
 	eligible atomic.Pointer[Eligible]
 
@@ -133,6 +135,7 @@ func (s *Service) publish(config *Config) {
 	next.Picker = balance.New(config.Object.Scheduler, candidates, previous)
 	s.eligible.Store(next)
 	s.known.Store(changes)
+	s.Waiting.WakeAll()
 }
 
 // uniqueKey is the identity of a server for the scheduler: its address, so that a server that is registered again gets its

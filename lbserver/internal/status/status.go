@@ -116,7 +116,8 @@ func listener(live *proxy.Status) Listener {
 // BackendService is a backend service of the state in force.
 type BackendService struct {
 	Object          *lbapi.BackendService
-	EligibleServers int // those that take new requests: weight above 0 and not unhealthy
+	EligibleServers int   // those that take new requests: weight above 0 and not unhealthy
+	Waiting         int64 // requests that wait for a server to accept connections
 	Persistence     Persistence
 	Servers         []Server // every server of its group whose address is known, by id
 }
@@ -180,6 +181,7 @@ func backendService(live *service.Service, now time.Time) BackendService {
 	shown := BackendService{
 		Object:          eligible.Object,
 		EligibleServers: len(eligible.Servers),
+		Waiting:         live.Waiting.Count(),
 		Persistence: Persistence{
 			Hits: cookies.Hits.Load(), New: cookies.New.Load(), Expired: cookies.Expired.Load(),
 			Invalid: cookies.Invalid.Load(), Moved: cookies.Moved.Load(),

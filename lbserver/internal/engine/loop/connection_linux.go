@@ -23,6 +23,7 @@ type Connection struct {
 	readable, writable bool
 	ended              bool // the peer has closed its side, or the connection is broken: the next read finds out
 	interrupted        bool
+	resumed            bool // since the last Pause
 	closed             bool
 	resting            bool // the handler is told of what there is to read
 
@@ -159,6 +160,33 @@ func (c *Connection) Read(p []byte) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// Pause waits until Resume, and returns at once if that was called since the last Pause. It fails with os.ErrDeadlineExceeded
+// after the timeout, and with net.ErrClosed on a closed connection. Nothing reads the connection meanwhile.
+func (c *Connection) Pause(timeout time.Duration) error {
+	c.ReadWithin(timeout)
+	for {
+		switch {
+		case c.closed:
+			return net.ErrClosed
+		case c.resumed:
+			c.resumed = false
+			return nil
+		case c.loop.past(c.readBy):
+			return os.ErrDeadlineExceeded
+		default:
+			c.reader = c.loop.current
+			c.loop.arm(&c.timer, c.readBy)
+			c.reader.giveWay()
+		}
+	}
+}
+
+// Resume ends a Pause.
+func (c *Connection) Resume() {
+	c.resumed = true
+	c.resumeSoon(&c.reader)
 }
 
 // Write sends all of p. It fails with os.ErrDeadlineExceeded after the time of WriteWithin, and with net.ErrClosed on a closed
