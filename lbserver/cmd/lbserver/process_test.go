@@ -388,6 +388,7 @@ func TestStartUpErrorsSayWhatToDo(t *testing.T) {
 		"region of two":          {t.TempDir(), []string{"--region=a/b"}, []string{`region must be of visible ASCII characters other than "/" and ",", got "a/b"`}},
 		"access key of two":      {t.TempDir(), []string{"--access-key=a,b", "--secret-key=s"}, []string{"access key must be of visible ASCII", `got "a,b"`}},
 		"negative lingering":     {t.TempDir(), []string{"--max-lingering=-1"}, []string{"lingering connections -1", "0, which closes them at once, or more"}},
+		"negative waiting":       {t.TempDir(), []string{"--max-waiting=-1"}, []string{"waiting requests -1", "0, which lets none wait, or more"}},
 		"negative drain timeout": {t.TempDir(), []string{"--drain-timeout=-1s"}, []string{"drain timeout -1s", "0, which ends requests in flight at once, or more"}},
 		"a proxy of no network":  {t.TempDir(), []string{"--trusted-proxies=10.0.0.0/8,10.0.0.0/33"}, []string{"--trusted-proxies", `"10.0.0.0/33"`}},
 		"a proxy by its name":    {t.TempDir(), []string{"--trusted-proxies=localhost"}, []string{"--trusted-proxies", `"localhost"`, "CIDR"}},
