@@ -129,8 +129,8 @@ func (l *idleList[C]) removeAll() []C {
 func (l *idleList[C]) take(client Conn, now time.Time) (connection C, ok bool) {
 	if len(l.private) > 0 {
 		l.share(now)
-		for i := len(l.private) - 1; i >= 0; i-- {
-			if own := l.private[i]; own.ofPool().client == client {
+		for i, own := range slices.Backward(l.private) {
+			if own.ofPool().client == client {
 				l.private = slices.Delete(l.private, i, i+1)
 				return own, true
 			}

@@ -22,10 +22,3 @@ type Forwarder struct {
 
 // New returns a Forwarder.
 func New(config Config) *Forwarder { return &Forwarder{Config: config} }
-
-// noteRefusal logs that all servers of an attempt refuse connections.
-func (f *Forwarder) noteRefusal(limit *logqueue.Limit, message string, a *Attempt) {
-	if leftOut, ok := limit.Pass(a.engine.Now()); ok {
-		f.Log.Warn(message, "backend_service", a.service.ID, "waiting", a.service.Waiting.Count(), "left_out", leftOut)
-	}
-}

@@ -35,6 +35,7 @@ func lackOf(failure error) error {
 func (a *Attempt) noteLack(endpoint *service.Endpoint, lack, failure error) {
 	endpoint.Counters.LocalErrors.Add(1)
 	if leftOut, ok := a.forwarder.lacks.Pass(a.engine.Now()); ok {
-		a.forwarder.Log.Error(lack.Error(), "address", endpoint.Address, "error", failure, "left_out", leftOut)
+		a.forwarder.Log.Error("lbserver itself can't open a connection to a server", "address", endpoint.Address,
+			"error", lack, "cause", failure, "left_out", leftOut)
 	}
 }

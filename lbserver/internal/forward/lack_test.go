@@ -89,7 +89,7 @@ func TestALackIsLoggedOnceASecond(t *testing.T) {
 		t.Fatalf("%d lines, want 2:\n%s", len(lines), log.String())
 	}
 	for i, leftOut := range []string{"left_out=0", "left_out=4"} {
-		for _, part := range []string{"no free local port", "address=127.0.0.1:1", "level=ERROR", leftOut} {
+		for _, part := range []string{"no free local port", "cannot assign requested address", "address=127.0.0.1:1", "level=ERROR", leftOut} {
 			if !strings.Contains(lines[i], part) {
 				t.Errorf("%q is not in %s", part, lines[i])
 			}

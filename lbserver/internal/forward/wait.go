@@ -26,11 +26,17 @@ func (a *Attempt) persist() (err error) {
 	on, conn := a.engine, a.conn
 	waiter, ok := waiting.Enter(a.forwarder.MaxWaiting, func() { on.Post(conn.Resume) })
 	if !ok {
-		a.forwarder.noteRefusal(&a.forwarder.turnedAway, "no server accepts connections, and as many requests wait for one as may", a)
+		if leftOut, ok := a.forwarder.turnedAway.Pass(a.engine.Now()); ok {
+			a.forwarder.Log.Warn("no server accepts connections, and as many requests wait for one as may",
+				"backend_service", a.service.ID, "waiting", waiting.Count(), "left_out", leftOut)
+		}
 		return fmt.Errorf("%w, and %d requests wait for one already", ErrUnreachable, waiting.Count())
 	}
 	defer waiting.Leave(waiter)
-	a.forwarder.noteRefusal(&a.forwarder.waits, "no server accepts connections; requests wait for one", a)
+	if leftOut, ok := a.forwarder.waits.Pass(a.engine.Now()); ok {
+		a.forwarder.Log.Warn("no server accepts connections; requests wait for one",
+			"backend_service", a.service.ID, "waiting", waiting.Count(), "left_out", leftOut)
+	}
 	until := a.engine.Now().Add(min(waitTimeout, a.Patience))
 	for {
 		if err := a.sleep(waiter, until); err != nil {
