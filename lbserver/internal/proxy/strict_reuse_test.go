@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/proxy"
 )
@@ -179,12 +180,13 @@ var bodiless = map[string]struct{ method, answer string }{
 
 // TestAStrayBodyReachesNoOtherClient has a server send a body after an answer that has none by rule, as late as it can: when the
 // next request has come. A client that got a stray response for its own is answered with the next one, so that its connection
-// must not pass to others after that either.
+// must not pass to others after that either. The clock stands still: no connection has been quiet for long enough.
 func TestAStrayBodyReachesNoOtherClient(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e engine) {
 		for name, test := range bodiless {
 			t.Run(name, func(t *testing.T) {
-				b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+				now := time.Now()
+				b := e.newBedWith(t, options{DrainTimeout: patience, Now: func() time.Time { return now }}, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
 					stray := ""
 					for head := readHead(reader); head != ""; head = readHead(reader) {
 						switch {
