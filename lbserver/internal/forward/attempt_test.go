@@ -318,8 +318,8 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 	if err := first.Reach(); err != nil {
 		t.Fatal(err)
 	}
-	line, begins := first.SetCookie()
-	if !begins {
+	line := first.SetCookie()
+	if !first.CountCookie() {
 		t.Error("a session of a client without a cookie does not begin")
 	}
 	first.CountSession(netip.MustParseAddrPort("127.0.0.9:1234"), nil)
@@ -331,9 +331,10 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 		if err := b.Reach(); err != nil || b.Endpoint != home {
 			t.Fatalf("reached %v, %v; want the server of the cookie", b.Endpoint, err)
 		}
-		if line, _ := b.SetCookie(); len(line) == 0 {
+		if len(b.SetCookie()) == 0 {
 			t.Error("the cookie is not renewed")
 		}
+		b.CountCookie()
 		b.Drop()
 	}
 	moved := newBed(t, live)
@@ -342,7 +343,7 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 	if err := moved.Reach(); err != nil || moved.Endpoint == home {
 		t.Fatalf("reached %v, %v; want another server", moved.Endpoint, err)
 	}
-	if _, begins := moved.SetCookie(); !begins {
+	if moved.SetCookie(); !moved.CountCookie() {
 		t.Error("the session does not begin on the other server")
 	}
 	moved.Drop()
@@ -352,6 +353,7 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	forged.SetCookie()
+	forged.CountCookie()
 	forged.Drop()
 	got := [...]uint64{
 		live.Persistence.New.Load(), live.Persistence.Hits.Load(), live.Persistence.Moved.Load(), live.Persistence.Invalid.Load(),

@@ -48,12 +48,10 @@ func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, given b
 	a.preferred = a.cookie.index
 }
 
-// SetCookie returns the Set-Cookie line for the answer of the server that has the request, nil while persistence is off. It
-// counts what became of the client's cookie, so it is called once, and says whether a session begins that CountSession has
-// to count.
-func (a *Attempt) SetCookie() (line []byte, begins bool) {
+// SetCookie returns the Set-Cookie line for the answer of the server that has the request, nil while persistence is off.
+func (a *Attempt) SetCookie() (line []byte) {
 	if a.cookie.count == nil {
-		return nil, false
+		return nil
 	}
 	counters := &a.service.Persistence
 	if a.cookie.count == &counters.Hits && a.Eligible.Servers[a.cookie.index] != a.Endpoint {
@@ -62,12 +60,21 @@ func (a *Attempt) SetCookie() (line []byte, begins bool) {
 	if a.cookie.count != &counters.Hits {
 		a.cookie.since = time.Time{} // this server has not answered the client before
 	}
-	a.cookie.count.Add(1)
-	now := a.engine.Now()
-	return a.Endpoint.CookieLine.At(now, false), !a.Endpoint.Sessions.Knows(a.cookie.since, now)
+	return a.Endpoint.CookieLine.At(a.engine.Now(), false)
 }
 
-// CountSession counts the client's session on the server that has the request, after SetCookie said that it begins.
+// CountCookie counts what became of the client's cookie, and reports whether a session begins that CountSession has to count. It
+// is called after SetCookie, once it is sure that the client gets the server's answer: a cookie that it does not get begins no
+// session.
+func (a *Attempt) CountCookie() (begins bool) {
+	if a.cookie.count == nil {
+		return false
+	}
+	a.cookie.count.Add(1)
+	return !a.Endpoint.Sessions.Knows(a.cookie.since, a.engine.Now())
+}
+
+// CountSession counts the client's session on the server that has the request, after CountCookie said that it begins.
 // forwardedFor is the value of the request's X-Forwarded-For.
 func (a *Attempt) CountSession(client netip.AddrPort, forwardedFor []byte) {
 	a.Endpoint.Sessions.See(client, forwardedFor, a.cookie.since, a.engine.Now())

@@ -33,6 +33,7 @@ func (x *exchange) deliver() (keep bool) {
 		x.failServer(502, fmt.Sprintf("the server's response breaks a rule of HTTP: %v", err))
 		return x.answerFailed()
 	}
+	x.countCookie()
 	x.upload.answered(answerBegun)
 	if !x.sendResponse(keep) {
 		return false
@@ -75,22 +76,20 @@ func (x *exchange) serverReusable(framing http1.Framing) bool {
 	return !unread && framing != http1.FramingUntilClose && x.response.KeepAlive() && x.input.empty()
 }
 
-// setCookie returns the Set-Cookie line for the server that answered, or nil.
-func (x *exchange) setCookie() []byte {
-	line, begins := x.attempt.SetCookie()
-	if begins {
+// countCookie counts the client's cookie and session, once the server's answer is about to be sent to it.
+func (x *exchange) countCookie() {
+	if x.attempt.CountCookie() {
 		// The port is the connection's even so: it distinguishes the clients behind one address.
 		client := netip.AddrPortFrom(x.origin.client.Addr(), x.session.client.Port())
 		x.attempt.CountSession(client, x.request.Field(x.head, "x-forwarded-for"))
 	}
-	return line
 }
 
 // renderResponse puts the response's head as the client gets it into out.
 func (x *exchange) renderResponse(head []byte, keep bool) {
 	rewrite := http1.ResponseRewrite{
 		CookieName: x.attempt.Eligible.CookieName,
-		SetCookie:  x.setCookie(),
+		SetCookie:  x.attempt.SetCookie(),
 		Method:     x.request.Method,
 		Version10:  x.request.Version10,
 		KeepAlive:  keep,

@@ -15,6 +15,7 @@ import (
 func (x *exchange) tunnel() bool {
 	head := x.input.unread()
 	x.renderResponse(head, true)
+	x.countCookie()
 	if !x.writeClient(x.out) {
 		return false
 	}

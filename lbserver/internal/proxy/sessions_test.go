@@ -1,8 +1,11 @@
 package proxy_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"math"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -155,4 +158,34 @@ func testClientsOfAProxyInFrontAreToldApart(t *testing.T, e engine) {
 	}
 	// None keeps the cookie, so the two visits of one go to two servers and count on each.
 	aboutSessions(t, "60 clients on one connection, two visits each", b.counted(now()), by)
+}
+
+func TestAnAnswerThatIsNotPassedOnBeginsNoSession(t *testing.T) {
+	onEachEngine(t, testAnAnswerThatIsNotPassedOnBeginsNoSession)
+}
+
+func testAnAnswerThatIsNotPassedOnBeginsNoSession(t *testing.T, e engine) {
+	for name, answer := range map[string]string{
+		"a bad head":       "HTTP/1.1 200 OK\r\nA B: c\r\n\r\n",
+		"a bad body":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"another protocol": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := e.newBed(t, rawServer(t, func(_ int, connection *net.TCPConn, reader *bufio.Reader) {
+				readHead(reader)
+				io.WriteString(connection, answer)
+			}))
+			b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = true })
+			response, body := b.dial().get("/")
+			expectOwn(t, response, body, 502)
+			for server, sessions := range b.counted(time.Now()) {
+				if sessions != 0 {
+					t.Errorf("%d sessions on %s", sessions, server)
+				}
+			}
+			if begun := b.service().Persistence.New.Load(); begun != 0 {
+				t.Errorf("%d clients counted that got a cookie", begun)
+			}
+		})
+	}
 }
