@@ -73,6 +73,7 @@ func (a *Attempt) SetService(live *service.Service, client netip.Addr) {
 	a.service, a.client = live, client
 	if live != nil {
 		a.Eligible = live.Eligible()
+		a.expectCookie()
 	}
 }
 

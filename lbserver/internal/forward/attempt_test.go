@@ -86,6 +86,11 @@ const (
 // newService returns a live backend service with servers at the ports 1 to count, and the ids target-1 and so on.
 func newService(t *testing.T, count int, persistent bool) *service.Service {
 	t.Helper()
+	return newServiceWith(t, count, func(s *lbapi.BackendService) { s.SessionPersistence = persistent })
+}
+
+func newServiceWith(t *testing.T, count int, change func(*lbapi.BackendService)) *service.Service {
+	t.Helper()
 	keys, err := persistence.GenerateKeys().Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -96,21 +101,23 @@ func newService(t *testing.T, count int, persistent bool) *service.Service {
 			ID: "target-" + strconv.Itoa(port+1), Type: lbapi.ServerAddress, Address: "127.0.0.1", Port: port + 1, Weight: 10,
 		})
 	}
+	object := &lbapi.BackendService{
+		ID: serviceID, LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,
+		ServerGroupIDs: []string{groupID},
+	}
+	change(object)
 	state := &snapshot.Snapshot{
-		LoadBalancers: map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.1"}}},
-		BackendServices: map[string]*lbapi.BackendService{serviceID: {
-			ID: serviceID, LoadBalancerID: "alb", Protocol: lbapi.HTTP, Port: 80, Scheduler: lbapi.WeightedRoundRobin,
-			ServerGroupIDs: []string{groupID}, SessionPersistence: persistent,
-		}},
+		LoadBalancers:   map[string]*lbapi.LoadBalancer{"alb": {ID: "alb", PrivateIP: lbapi.PrivateIP{Address: "127.0.0.1"}}},
+		BackendServices: map[string]*lbapi.BackendService{serviceID: object},
 		ServerGroups:    map[string]*lbapi.ServerGroup{groupID: group},
 		PersistenceKeys: keys,
 	}
 	registry := service.NewRegistry(nil, time.Now, slog.New(slog.DiscardHandler))
-	change, err := registry.Prepare(state, state.Since(nil))
+	next, err := registry.Prepare(state, state.Since(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	change.Apply()
+	next.Apply()
 	live, _ := registry.Service(serviceID)
 	return live
 }
@@ -296,70 +303,6 @@ func TestAbandonedAttemptClosesItsConnection(t *testing.T) {
 	late.Drop()
 	if b.inFlight() != 0 {
 		t.Errorf("%d in flight", b.inFlight())
-	}
-}
-
-// cookieOf is the value of the cookie in a Set-Cookie line.
-func cookieOf(t *testing.T, b *bed, line []byte) []byte {
-	t.Helper()
-	prefix := "Set-Cookie: " + b.CookieName() + "="
-	if len(line) < len(prefix) || string(line[:len(prefix)]) != prefix {
-		t.Fatalf("the line is %q", line)
-	}
-	value := line[len(prefix):]
-	return slices.Clone(value[:slices.Index(value, ';')])
-}
-
-func TestCookieKeepsAClientOnItsServer(t *testing.T) {
-	live := newService(t, 3, true)
-	var scratch persistence.Scratch
-	first := newBed(t, live)
-	first.ReadCookie(&scratch, nil, false, first.network.now)
-	if err := first.Reach(); err != nil {
-		t.Fatal(err)
-	}
-	line := first.SetCookie()
-	if !first.CountCookie() {
-		t.Error("a session of a client without a cookie does not begin")
-	}
-	first.CountSession(netip.MustParseAddrPort("127.0.0.9:1234"), nil)
-	home, cookie := first.Endpoint, cookieOf(t, first, line)
-	first.Drop()
-	for range 5 {
-		b := newBed(t, live)
-		b.ReadCookie(&scratch, cookie, true, b.network.now)
-		if err := b.Reach(); err != nil || b.Endpoint != home {
-			t.Fatalf("reached %v, %v; want the server of the cookie", b.Endpoint, err)
-		}
-		if len(b.SetCookie()) == 0 {
-			t.Error("the cookie is not renewed")
-		}
-		b.CountCookie()
-		b.Drop()
-	}
-	moved := newBed(t, live)
-	moved.network.refuse[int(home.Address.Port())] = syscall.ECONNREFUSED
-	moved.ReadCookie(&scratch, cookie, true, moved.network.now)
-	if err := moved.Reach(); err != nil || moved.Endpoint == home {
-		t.Fatalf("reached %v, %v; want another server", moved.Endpoint, err)
-	}
-	if moved.SetCookie(); !moved.CountCookie() {
-		t.Error("the session does not begin on the other server")
-	}
-	moved.Drop()
-	forged := newBed(t, live)
-	forged.ReadCookie(&scratch, []byte("forged"), true, forged.network.now)
-	if err := forged.Reach(); err != nil {
-		t.Fatal(err)
-	}
-	forged.SetCookie()
-	forged.CountCookie()
-	forged.Drop()
-	got := [...]uint64{
-		live.Persistence.New.Load(), live.Persistence.Hits.Load(), live.Persistence.Moved.Load(), live.Persistence.Invalid.Load(),
-	}
-	if got != [...]uint64{1, 5, 1, 1} {
-		t.Errorf("new, hits, moved, invalid: %v", got)
 	}
 }
 

@@ -50,7 +50,7 @@ func BenchmarkRequestRewrite(b *testing.B) {
 	rewrite := &RequestRewrite{CookieName: cookieName, ClientAddress: netip.MustParseAddr("192.0.2.7"), Forwarded: []byte("X-Forwarded-Proto: http\r\n")}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := request.Cookie(raw, cookieName); !ok {
+		if values := request.Cookies(raw, cookieName); !hasNext(&values) {
 			b.Fatal("the cookie is not found")
 		}
 		dst = request.AppendTo(dst[:0], raw, rewrite)

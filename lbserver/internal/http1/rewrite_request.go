@@ -7,7 +7,7 @@ import (
 
 // RequestRewrite says what changes in a request's head between the client and the server.
 type RequestRewrite struct {
-	// CookieName is the name of the cookie that is removed from Cookie; "" removes nothing.
+	// CookieName is the name of the cookies that are removed from Cookie; "" removes nothing.
 	CookieName string
 	// ClientAddress, the address that the connection came from, is appended to X-Forwarded-For; the zero Addr leaves that
 	// field as it came.
@@ -81,7 +81,11 @@ func (r *Request) passes(f *field, buf []byte, rewrite *RequestRewrite) bool {
 	case kindForwardedFor:
 		return !rewrite.ClientAddress.IsValid()
 	case kindCookie:
-		return rewrite.CookieName == "" || !hasCookieNamed(f.value(buf), rewrite.CookieName)
+		if rewrite.CookieName == "" {
+			return true
+		}
+		_, ours := findCookie(f.value(buf), 0, rewrite.CookieName)
+		return !ours
 	default:
 		return true
 	}

@@ -304,11 +304,15 @@ func (x *exchange) forward() (keep bool) {
 	}
 }
 
-// readCookie makes the attempt prefer the server that the client's cookie names.
+// readCookie makes the attempt prefer the server that one of the client's cookies names.
 func (x *exchange) readCookie() {
-	if name := x.attempt.CookieName(); name != "" {
-		value, given := x.request.Cookie(x.head, name)
-		x.attempt.ReadCookie(&x.scratch, value, given, x.begun)
+	name := x.attempt.CookieName()
+	if name == "" {
+		return
+	}
+	values := x.request.Cookies(x.head, name)
+	for value, ok := values.Next(); ok && !x.attempt.ReadCookie(&x.scratch, value, x.begun); {
+		value, ok = values.Next()
 	}
 }
 

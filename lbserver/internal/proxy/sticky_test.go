@@ -63,6 +63,32 @@ func testClientStaysOnItsServerByTheCookie(t *testing.T, e engine) {
 	}
 }
 
+func TestClientStaysOnItsServerByAnyOfItsCookies(t *testing.T) {
+	onEachEngine(t, testClientStaysOnItsServerByAnyOfItsCookies)
+}
+
+func testClientStaysOnItsServerByAnyOfItsCookies(t *testing.T, e engine) {
+	b := e.stickyBed(t)
+	response, first := b.dial().get("/", "Cookie: own=1")
+	cookie := cookieOf(t, response)
+	genuine, forged := cookie.Name+"="+cookie.Value, cookie.Name+"=forged"
+	for _, fields := range [][]string{
+		{"Cookie: own=1; " + forged + "; " + genuine},
+		{"Cookie: own=1; " + genuine + "; " + forged},
+		{"Cookie: " + forged, "Cookie: own=1; " + genuine},
+		{"Cookie: " + forged + ", own=1, " + genuine + ", " + forged},
+	} {
+		for range 3 { // the scheduler would choose another of the three servers each time
+			if _, body := b.dial().get("/", fields...); body != first {
+				t.Errorf("%q: got %q, want %q", fields, body, first)
+			}
+		}
+	}
+	if counters := &b.service().Persistence; counters.Hits.Load() != 12 || counters.Invalid.Load() != 0 {
+		t.Errorf("%d hits, %d invalid; want 12 and none", counters.Hits.Load(), counters.Invalid.Load())
+	}
+}
+
 func TestCookiesThatNameNoEligibleServerAreReplaced(t *testing.T) {
 	onEachEngine(t, testCookiesThatNameNoEligibleServerAreReplaced)
 }

@@ -18,10 +18,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
-// haproxyConfig is HAProxy as it comes, in front of one server. Server connections end with their client's, so that it
-// shows when everything has been said.
+// haproxyConfig is HAProxy as it comes, in front of one server, with a persistence cookie of the same name as ours. Server
+// connections end with their client's, so that it shows when everything has been said.
 const haproxyConfig = `
 global
 	maxconn 100
@@ -36,7 +38,8 @@ frontend corpus
 	bind 127.0.0.1:%d
 	default_backend sample
 backend sample
-	server only %s
+	cookie %s insert indirect
+	server only %s cookie only
 `
 
 // TestHAProxyJudgesTheCorpusAlike puts the corpus through HAProxy and through us, with a server behind each that reads
@@ -91,7 +94,7 @@ func startHAProxy(t *testing.T, binary, server string) (address string) {
 	t.Helper()
 	port := freePort(t)
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, fmt.Appendf(nil, haproxyConfig, port, server), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, haproxyConfig, port, lbapi.CookieName(serviceID), server), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var output bytes.Buffer
