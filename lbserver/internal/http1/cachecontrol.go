@@ -45,3 +45,41 @@ func appendWithoutInvitations(dst, line, list []byte) []byte {
 	}
 	return append(dst, "\r\n"...)
 }
+
+// targetsSharedCache reports whether a field of this name says what some shared caches keep. A cache that knows one of them
+// ignores Cache-Control (RFC 9213, 2.2), and so the private in it. A field is not recognized by the ending of its name (RFC
+// 9213, 2.4), so they are listed: the one that the RFC defines, those of the CDNs that document one of their own, and
+// Surrogate-Control, which is older (Edge Architecture Specification 1.0, 2.2).
+func targetsSharedCache(name []byte) bool {
+	switch len(name) {
+	case len("cdn-cache-control"):
+		return equalFold(name, "cdn-cache-control") || equalFold(name, "surrogate-control")
+	case len("akamai-cache-control"):
+		return equalFold(name, "akamai-cache-control")
+	case len("vercel-cdn-cache-control"):
+		return equalFold(name, "vercel-cdn-cache-control")
+	case len("netlify-cdn-cache-control"):
+		return equalFold(name, "netlify-cdn-cache-control")
+	case len("cloudflare-cdn-cache-control"):
+		return equalFold(name, "cloudflare-cdn-cache-control")
+	}
+	return false
+}
+
+// appendNoStore appends a field line that makes the caches which obey this field keep nothing. To leave the field out would be
+// enough for a cache that then obeys Cache-Control, but not for one that is configured to keep what has no such field.
+// no-store means the same in all of these fields, and private means nothing in Surrogate-Control. The directive content of
+// Surrogate-Control stays: it says what processing the body needs, such as ESI (Edge Architecture Specification 1.0, 2.2).
+func appendNoStore(dst, name, list []byte) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": no-store"...)
+	for surrogate := equalFold(name, "surrogate-control"); surrogate && len(list) > 0; {
+		var directive []byte
+		directive, list = nextElement(list)
+		if key, _, _ := bytes.Cut(directive, []byte{'='}); equalFold(trim(key), "content") {
+			dst = append(dst, ", "...)
+			dst = append(dst, directive...)
+		}
+	}
+	return append(dst, "\r\n"...)
+}

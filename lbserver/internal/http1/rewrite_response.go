@@ -7,7 +7,7 @@ type ResponseRewrite struct {
 	// CookieName is the name of the cookie that a server may not set; "" lets it set all.
 	CookieName string
 	// SetCookie is a complete Set-Cookie field line (with CR LF) to add, or nil. A response with one is kept out of
-	// shared caches.
+	// shared caches; one without keeps its Cache-Control.
 	SetCookie []byte
 	// Method is the method of the request.
 	Method Method
@@ -22,8 +22,8 @@ type ResponseRewrite struct {
 func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 	start := len(dst)
 	dst = append(dst, "HTTP/1.1"...)
-	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf)
-	kept := r.textStart // start of a run of bytes that are copied as they are
+	private := rewrite.SetCookie != nil && !r.forbidsSharedCaching(buf) // Cache-Control changes
+	kept := r.textStart                                                 // start of a run of bytes that are copied as they are
 	for i := range r.count {
 		f := &r.fields[i]
 		if r.passes(f, buf, rewrite, private) {
@@ -34,6 +34,8 @@ func (r *Response) AppendTo(dst, buf []byte, rewrite *ResponseRewrite) []byte {
 		switch {
 		case f.kind == kindCacheControl:
 			dst = appendWithoutInvitations(dst, buf[f.start:f.end], f.value(buf))
+		case f.kind == kindOther && !f.removed: // passes found that it invites a shared cache
+			dst = appendNoStore(dst, f.name(buf), f.value(buf))
 		case f.kind == kindContentLength && !f.removed && !r.forbidsFraming():
 			dst = r.appendLength(dst)
 		}
@@ -93,7 +95,7 @@ func withCRs(dst []byte, start int) []byte {
 func (r *Response) passes(f *field, buf []byte, rewrite *ResponseRewrite, private bool) bool {
 	switch f.kind {
 	case kindOther:
-		return !f.removed
+		return !f.removed && (rewrite.SetCookie == nil || !targetsSharedCache(f.name(buf)))
 	case kindConnection, kindHopByHop, kindTE, kindTransferEncoding:
 		return false
 	case kindContentLength:
