@@ -96,8 +96,8 @@ func (s *Server) ReopenLogs() {
 }
 
 // RotatePersistenceKey makes a new key for persistence cookies. Cookies that clients have, sealed by the key before, are valid
-// until the next rotation and are renewed with each response: no session ends if rotations lie further apart than the longest
-// persistence timeout in use, which is at most a day.
+// until the next rotation and are replaced with the next response: no session ends if rotations lie further apart than the
+// longest persistence timeout in use, which is at most a day.
 func (s *Server) RotatePersistenceKey(ctx context.Context) error {
 	err := s.state.RotatePersistenceKeys(ctx, func(current []byte) ([]byte, error) {
 		keys, err := persistence.ParseKeys(current)

@@ -35,7 +35,7 @@ func TestRequestsAreSharedExactlyByWeight(t *testing.T) {
 	}
 }
 
-func TestAClientStaysOnItsServerAndItsCookieIsRefreshed(t *testing.T) {
+func TestAClientStaysOnItsServerByTheCookieOfItsFirstVisit(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []int{0, 3600} {
 		t.Run(fmt.Sprintf("timeout %d", timeout), func(t *testing.T) {
@@ -46,12 +46,15 @@ func TestAClientStaysOnItsServerAndItsCookieIsRefreshed(t *testing.T) {
 			}, sticky(timeout))
 			browser := newVisitor(t, true)
 			first := browser.get(s.url)
+			wantCookie(t, first.Response, timeout)
 			for range 20 {
 				next := browser.get(s.url + "/echo")
 				if next.server != first.server {
 					t.Fatalf("the client moved from %s to %s", first.server, next.server)
 				}
-				wantCookie(t, next.Response, timeout)
+				if set := next.Header["Set-Cookie"]; set != nil || next.Header.Get("Cache-Control") != "" {
+					t.Errorf("the cookie is not due, and yet %q was set, with Cache-Control %q", set, next.Header.Get("Cache-Control"))
+				}
 				wantNoCookieAtServer(t, next.body)
 			}
 		})

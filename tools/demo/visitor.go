@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,7 +18,7 @@ const visitPatience = 10 * time.Second
 type visitor struct {
 	url    string
 	client *http.Client
-	cookie *http.Cookie // sent if not nil; renewed by every answer that sets it
+	cookie *http.Cookie // the last that an answer set; sent if not nil
 }
 
 // newVisitor returns a client without a cookie. If it keeps the cookies it gets, it stays on its server.
@@ -29,7 +28,7 @@ func newVisitor(url string) *visitor {
 
 func (v *visitor) close() { v.client.CloseIdleConnections() }
 
-// answer says which server answered, and the persistence cookie that it set.
+// answer says which server answered, and the persistence cookie that it set; nil if it set none.
 type answer struct {
 	server string
 	cookie *http.Cookie
@@ -65,17 +64,15 @@ func (v *visitor) visit(ctx context.Context) (answer, error) {
 	return given, nil
 }
 
-// stay makes one visit as a browser does: it sends the cookie of the last answer. An answer without a cookie is an
-// error, since every answer must renew it.
+// stay makes one visit as a browser does: it sends the cookie that it has, and keeps one that the answer sets.
 func (v *visitor) stay(ctx context.Context) (answer, error) {
 	given, err := v.visit(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	if given.cookie == nil {
-		return answer{}, errors.New("the answer carries no persistence cookie")
+	if given.cookie != nil {
+		v.cookie = given.cookie
 	}
-	v.cookie = given.cookie
 	return given, nil
 }
 

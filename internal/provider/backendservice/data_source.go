@@ -54,7 +54,7 @@ func shownAttributes() map[string]schema.Attribute {
 		"server_group_id": base.ShownText("Server group that takes the traffic; null where there is none."),
 		"session_persistence": base.ShownNested("Whether and how long a client is kept on its server by a cookie.", map[string]schema.Attribute{
 			"enabled": base.ShownBool("Whether it is on."),
-			"timeout": base.ShownNumber("How long a client is kept after its last request, in seconds. `0` means: " + lbapi.PersistenceTimeout.Zero + "."),
+			"timeout": base.ShownNumber("How long a client is kept after its last request, or up to a tenth less, in seconds. `0` means: " + lbapi.PersistenceTimeout.Zero + "."),
 		}),
 		lbapi.AttributeForwardedHeaders: base.ShownTexts("Headers that tell the servers about the client's request."),
 		"proxy_protocol":                base.ShownBool("Whether each connection to a server begins with a PROXY protocol line."),

@@ -111,7 +111,7 @@ func sessionPersistenceAttributes() map[string]schema.Attribute {
 		},
 		"timeout": schema.Int64Attribute{
 			CustomType:          base.WholeNumber{},
-			MarkdownDescription: base.DescribeRange("How long a client is kept on its server after its last request", lbapi.PersistenceTimeout, base.WithDefault),
+			MarkdownDescription: base.DescribeRange("How long a client is kept on its server after its last request, or up to a tenth less", lbapi.PersistenceTimeout, base.WithDefault),
 			Optional:            true,
 			Computed:            true,
 			Default:             int64default.StaticInt64(lbapi.PersistenceTimeout.Default),

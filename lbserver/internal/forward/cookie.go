@@ -11,9 +11,10 @@ import (
 
 // cookie is what the persistence cookies of a request say.
 type cookie struct {
-	index int            // of the server that they name in Eligible.Servers; -1 for none
-	count *atomic.Uint64 // the counter for what became of them; nil while persistence is off
-	since time.Time      // when that server answered last; zero for none
+	index    int            // of the server that they name in Eligible.Servers; -1 for none
+	count    *atomic.Uint64 // the counter for what became of them; nil while persistence is off
+	issued   time.Time      // of the cookie that names that server; zero for none
+	outdated bool           // it is to be replaced even if the server is the same
 }
 
 // CookieName is the name of the cookies that ReadCookie wants; "" while persistence is off.
@@ -39,7 +40,7 @@ func (a *Attempt) expectCookie() {
 // short requests.
 func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, now time.Time) (opened bool) {
 	counters := &a.service.Persistence
-	serverID, issued, err := a.Eligible.Cookie.Open(scratch, value, now)
+	found, err := a.Eligible.Cookie.Open(scratch, value, now)
 	if err != nil {
 		if errors.Is(err, persistence.ErrExpired) {
 			a.cookie.count = &counters.Expired
@@ -48,7 +49,9 @@ func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, now tim
 		}
 		return false
 	}
-	a.cookie = cookie{index: a.Eligible.Find(serverID), count: &counters.Hits, since: issued}
+	a.cookie = cookie{
+		index: a.Eligible.Find(found.ServerID), count: &counters.Hits, issued: found.Issued, outdated: found.Outdated,
+	}
 	if a.cookie.index < 0 {
 		a.cookie.count = &counters.Moved
 	}
@@ -56,7 +59,8 @@ func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, now tim
 	return true
 }
 
-// SetCookie returns the Set-Cookie line for the answer of the server that has the request, nil while persistence is off.
+// SetCookie returns the Set-Cookie line for the answer of the server that has the request; nil if the client has a cookie that
+// will do, or persistence is off.
 func (a *Attempt) SetCookie() (line []byte) {
 	if a.cookie.count == nil {
 		return nil
@@ -65,25 +69,29 @@ func (a *Attempt) SetCookie() (line []byte) {
 	if a.cookie.count == &counters.Hits && a.Eligible.Servers[a.cookie.index] != a.Endpoint {
 		a.cookie.count = &counters.Moved
 	}
-	if a.cookie.count != &counters.Hits {
-		a.cookie.since = time.Time{} // this server has not answered the client before
+	now := a.engine.Now()
+	switch {
+	case a.cookie.count != &counters.Hits:
+		a.cookie.issued = time.Time{} // this server has not answered the client before
+	case !a.cookie.outdated && !a.Eligible.Cookie.Due(a.cookie.issued, now):
+		return nil
 	}
-	return a.Endpoint.CookieLine.At(a.engine.Now(), false)
+	return a.Endpoint.CookieLine.At(now, false)
 }
 
-// CountCookie counts what became of the client's cookie, and reports whether a session begins that CountSession has to count. It
+// CountCookie counts what became of the client's cookie, and reports whether CountSession has to count the client's session. It
 // is called after SetCookie, once it is sure that the client gets the server's answer: a cookie that it does not get begins no
 // session.
-func (a *Attempt) CountCookie() (begins bool) {
+func (a *Attempt) CountCookie() (uncounted bool) {
 	if a.cookie.count == nil {
 		return false
 	}
 	a.cookie.count.Add(1)
-	return !a.Endpoint.Sessions.Knows(a.cookie.since, a.engine.Now())
+	return !a.Endpoint.Sessions.Knows(a.cookie.issued, a.engine.Now())
 }
 
-// CountSession counts the client's session on the server that has the request, after CountCookie said that it begins.
+// CountSession counts the client's session on the server that has the request, after CountCookie said that it has to.
 // forwardedFor is the value of the request's X-Forwarded-For.
 func (a *Attempt) CountSession(client netip.AddrPort, forwardedFor []byte) {
-	a.Endpoint.Sessions.See(client, forwardedFor, a.cookie.since, a.engine.Now())
+	a.Endpoint.Sessions.See(client, forwardedFor, a.cookie.issued, a.engine.Now())
 }

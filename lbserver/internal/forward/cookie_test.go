@@ -53,8 +53,8 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 	home, cookie := first.Endpoint, valueOf(t, first, line)
 	for range 5 {
 		b, line, _ := answered(t, live, first.network.now, cookie)
-		if b.Endpoint != home || line == nil {
-			t.Fatalf("reached %v with %q; want the server of the cookie, and a new one", b.Endpoint, line)
+		if b.Endpoint != home || line != nil {
+			t.Fatalf("reached %v with %q; want the server of the cookie, and no new one", b.Endpoint, line)
 		}
 	}
 	moved := newBed(t, live)
@@ -80,6 +80,41 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 	}
 }
 
+func TestCookieIsSetAgainByItsAge(t *testing.T) {
+	for timeout, renewed := range map[int]map[time.Duration]bool{
+		0:  {0: false, time.Second: false, 1000 * time.Hour: false},
+		5:  {0: false, time.Second: true, 5 * time.Second: true},
+		60: {0: false, 5 * time.Second: false, 6 * time.Second: true, time.Minute: true, -time.Minute: false},
+	} {
+		live := newServiceWith(t, 2, func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, timeout })
+		now := time.Unix(1_790_000_000, 0)
+		first, line, _ := answered(t, live, now)
+		cookie := valueOf(t, first, line)
+		for age, want := range renewed {
+			b, line, _ := answered(t, live, now.Add(age), cookie)
+			if b.Endpoint != first.Endpoint || (line != nil) != want {
+				t.Errorf("timeout %d s, after %s: set again %t, want %t", timeout, age, line != nil, want)
+			}
+		}
+	}
+}
+
+// The age counts when the answer comes: until then the client has not had the chance to be idle.
+func TestCookieThatBecomesDueBeforeTheAnswerIsSetAgain(t *testing.T) {
+	live := newServiceWith(t, 1, func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, 60 })
+	first, line, _ := answered(t, live, time.Unix(1_790_000_000, 0))
+	slow := newBed(t, live)
+	slow.ReadCookie(new(persistence.Scratch), valueOf(t, first, line), first.network.now.Add(time.Second))
+	if err := slow.Reach(); err != nil {
+		t.Fatal(err)
+	}
+	slow.network.now = first.network.now.Add(50 * time.Second)
+	if slow.SetCookie() == nil {
+		t.Error("an answer after 50 of 60 seconds does not set the cookie again")
+	}
+	slow.Drop()
+}
+
 func TestEveryCookieIsTriedUntilOneOpens(t *testing.T) {
 	live := newServiceWith(t, 3, func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, 60 })
 	now := time.Unix(1_790_000_000, 0)
@@ -92,8 +127,8 @@ func TestEveryCookieIsTriedUntilOneOpens(t *testing.T) {
 	many := slices.Repeat([][]byte{forged}, 800)
 	for range 3 {
 		b, line, _ := answered(t, live, now, append(many, []byte(""), expired, genuine, forged)...)
-		if b.Endpoint != first.Endpoint || line == nil {
-			t.Errorf("reached %s with %q, want %s", b.Endpoint.ID, line, first.Endpoint.ID)
+		if b.Endpoint != first.Endpoint || line != nil {
+			t.Errorf("reached %s with %q, want %s and no new cookie", b.Endpoint.ID, line, first.Endpoint.ID)
 		}
 	}
 	answered(t, live, now, forged, expired, forged)

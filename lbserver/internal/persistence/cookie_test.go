@@ -20,7 +20,12 @@ var issued = time.Unix(1_790_000_000, 0)
 
 func newCookie(tb testing.TB, keys persistence.Keys, service string, timeout time.Duration) *persistence.Cookie {
 	tb.Helper()
-	cookie, err := persistence.New(keys, service, timeout)
+	return newCookieWith(tb, keys, service, persistence.Attributes{Timeout: timeout})
+}
+
+func newCookieWith(tb testing.TB, keys persistence.Keys, service string, attributes persistence.Attributes) *persistence.Cookie {
+	tb.Helper()
+	cookie, err := persistence.New(keys, service, attributes)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -28,8 +33,8 @@ func newCookie(tb testing.TB, keys persistence.Keys, service string, timeout tim
 }
 
 func open(cookie *persistence.Cookie, value []byte, now time.Time) (string, time.Time, error) {
-	got, at, err := cookie.Open(new(persistence.Scratch), value, now)
-	return string(got), at, err
+	opened, err := cookie.Open(new(persistence.Scratch), value, now)
+	return string(opened.ServerID), opened.Issued, err
 }
 
 func TestNameIsDerivedFromTheService(t *testing.T) {
@@ -52,7 +57,7 @@ func TestOpenReturnsWhatWasSealed(t *testing.T) {
 		service := rapid.String().Draw(t, "service")
 		server := rapid.StringN(1, 16, persistence.MaxServerIDLength).Draw(t, "server")
 		at := time.Unix(rapid.Int64Range(0, 1<<40-1).Draw(t, "second"), 0)
-		cookie, err := persistence.New(keys, service, 0)
+		cookie, err := persistence.New(keys, service, persistence.Attributes{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +75,7 @@ func TestOpenReturnsWhatWasSealed(t *testing.T) {
 func TestValueIsShortAndRevealsNothing(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
 	first, second := cookie.Seal(nil, serverID, issued), cookie.Seal(nil, serverID, issued)
-	if len(first) > 70 {
+	if len(first) > 72 {
 		t.Errorf("%d characters: %s", len(first), first)
 	}
 	if bytes.Equal(first, second) {
@@ -139,11 +144,84 @@ func TestTimeoutIsKeptByTheServer(t *testing.T) {
 	}
 }
 
+func TestValueIsOutdatedByTheKeyAndTheAttributes(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	hour := persistence.Attributes{Timeout: time.Hour}
+	value := newCookieWith(t, keys, serviceID, hour).Seal(nil, serverID, issued)
+	for name, test := range map[string]struct {
+		keys       persistence.Keys
+		attributes persistence.Attributes
+		want       bool
+	}{
+		"nothing changed":     {keys, hour, false},
+		"a new key":           {keys.Rotate(), hour, true},
+		"a longer timeout":    {keys, persistence.Attributes{Timeout: 2 * time.Hour}, true},
+		"a shorter timeout":   {keys, persistence.Attributes{Timeout: time.Hour - time.Second}, true},
+		"the longest timeout": {keys, persistence.Attributes{Timeout: 24 * time.Hour}, true},
+		"no timeout":          {keys, persistence.Attributes{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened, err := newCookieWith(t, test.keys, serviceID, test.attributes).Open(new(persistence.Scratch), value, issued)
+			if err != nil || opened.Outdated != test.want || string(opened.ServerID) != serverID {
+				t.Errorf("%+v, %v; want outdated %t", opened, err, test.want)
+			}
+		})
+	}
+}
+
+func TestValueIsDueAfterATenthOfTheTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{
+		time.Second: time.Second, 2 * time.Second: time.Second, 9 * time.Second: time.Second, 10 * time.Second: time.Second,
+		19 * time.Second: time.Second, 20 * time.Second: 2 * time.Second, time.Minute: 6 * time.Second,
+		time.Hour: 6 * time.Minute, 24 * time.Hour: 144 * time.Minute,
+	} {
+		cookie := newCookie(t, persistence.GenerateKeys(), serviceID, timeout)
+		for age, due := range map[time.Duration]bool{
+			-persistence.MaxFutureSkew: false, 0: false, 999 * time.Millisecond: false,
+			want - time.Millisecond: false, want: true, timeout: true,
+		} {
+			if got := cookie.Due(issued, issued.Add(age)); got != due {
+				t.Errorf("timeout %s, age %s: due %t", timeout, age, got)
+			}
+		}
+	}
+	if newCookie(t, persistence.GenerateKeys(), serviceID, 0).Due(issued, issued.Add(1_000_000*time.Hour)) {
+		t.Error("a value without a timeout is due")
+	}
+}
+
+// A browser forgets the cookie a timeout after it came, the load balancer after the second in which it was made.
+func TestClientThatIsNeverIdleForLongIsNeverLetGo(t *testing.T) {
+	keys := persistence.GenerateKeys()
+	rapid.Check(t, func(t *rapid.T) {
+		timeout := time.Duration(rapid.IntRange(10, 86_400).Draw(t, "timeout")) * time.Second
+		cookie, err := persistence.New(keys, serviceID, persistence.Attributes{Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := issued.Add(time.Duration(rapid.IntRange(0, 999).Draw(t, "fraction")) * time.Millisecond)
+		value, since := cookie.Seal(nil, serverID, now), now
+		for range rapid.IntRange(1, 30).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(timeout)*9/10-1).Draw(t, "pause")))
+			if now.Sub(since) >= timeout {
+				t.Fatalf("the browser forgot the cookie after %s", now.Sub(since))
+			}
+			opened, err := cookie.Open(new(persistence.Scratch), value, now)
+			if err != nil {
+				t.Fatalf("after %s: %v", now.Sub(since), err)
+			}
+			if cookie.Due(opened.Issued, now) {
+				value, since = cookie.Seal(nil, serverID, now), now
+			}
+		}
+	})
+}
+
 func TestHostileValuesAreRefusedWithoutWork(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
 	huge := bytes.Repeat([]byte("A"), 60<<10)
 	scratch := new(persistence.Scratch)
-	if allocations := testing.AllocsPerRun(100, func() { _, _, _ = cookie.Open(scratch, huge, issued) }); allocations != 0 {
+	if allocations := testing.AllocsPerRun(100, func() { _, _ = cookie.Open(scratch, huge, issued) }); allocations != 0 {
 		t.Errorf("%v allocations", allocations)
 	}
 	for length := range 200 {
@@ -156,7 +234,7 @@ func TestHostileValuesAreRefusedWithoutWork(t *testing.T) {
 func TestOpenAllocatesNothing(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour)
 	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
-	if allocations := testing.AllocsPerRun(100, func() { _, _, _ = cookie.Open(scratch, value, issued) }); allocations != 0 {
+	if allocations := testing.AllocsPerRun(100, func() { _, _ = cookie.Open(scratch, value, issued) }); allocations != 0 {
 		t.Errorf("%v allocations", allocations)
 	}
 }
@@ -183,7 +261,7 @@ func BenchmarkOpen(b *testing.B) {
 	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _, _ = cookie.Open(scratch, value, issued)
+		_, _ = cookie.Open(scratch, value, issued)
 	}
 }
 
@@ -196,7 +274,7 @@ func BenchmarkForgedCookies(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for range 64 << 10 / (len("; ") + len(cookie.Name()) + len("=") + len(forged)) {
-			_, _, _ = cookie.Open(scratch, forged, issued)
+			_, _ = cookie.Open(scratch, forged, issued)
 		}
 	}
 }

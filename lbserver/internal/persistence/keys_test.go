@@ -42,7 +42,7 @@ func TestStrangersKeysAreRefused(t *testing.T) {
 }
 
 func TestNoKeysMakeNoCookies(t *testing.T) {
-	if _, err := persistence.New(persistence.Keys{}, serviceID, 0); err == nil || !strings.Contains(err.Error(), serviceID) {
+	if _, err := persistence.New(persistence.Keys{}, serviceID, persistence.Attributes{}); err == nil || !strings.Contains(err.Error(), serviceID) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -30,8 +30,8 @@ func (c *Cookie) ForServer(serverID string) *ServerLine {
 	return &ServerLine{cookie: c, serverID: serverID}
 }
 
-// At returns the finished header line, "Set-Cookie: …\r\n", for a response sent at the time now. secure adds the Secure
-// attribute, which belongs on HTTPS listeners. The caller must not change the bytes.
+// At returns the finished header line, "Set-Cookie: …\r\n", for a response sent at the time now. secure says that the client
+// uses HTTPS: then the line has the attribute Secure. The caller must not change the bytes.
 func (l *ServerLine) At(now time.Time, secure bool) []byte {
 	cached := &l.plain
 	if secure {
@@ -52,7 +52,7 @@ func (l *ServerLine) render(now time.Time, secure bool) []byte {
 	line = append(line, '=')
 	line = l.cookie.Seal(line, l.serverID, now)
 	line = append(line, "; Path=/"...)
-	if timeout := l.cookie.timeout; timeout > 0 {
+	if timeout := l.cookie.attributes.Timeout; timeout > 0 {
 		line = append(line, "; Max-Age="...)
 		line = strconv.AppendInt(line, int64(timeout/time.Second), 10)
 		line = append(line, "; Expires="...)

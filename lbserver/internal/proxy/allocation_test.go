@@ -35,21 +35,23 @@ func quickServer(t *testing.T) string {
 func TestSteadyStateAllocatesNothing(t *testing.T) { onEachEngine(t, testSteadyStateAllocatesNothing) }
 
 func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
+	proxied := "X-Forwarded-For: 192.0.2.1, [2001:db8::1%eth0]:443\r\nX-Forwarded-For: 10.0.0.1:80\r\nX-Forwarded-Proto: https\r\n" +
+		"X-Forwarded-Port: 443\r\n"
 	for name, test := range map[string]struct {
-		options    options
-		vip        string
-		persistent bool
-		fields     string
+		options           options
+		vip               string
+		persistent, keeps bool
+		fields            string
 	}{
-		"plain":                    {options{DrainTimeout: patience}, "127.0.0.1", false, ""},
-		"with session persistence": {options{DrainTimeout: patience}, "127.0.0.1", true, ""},
-		"on a wildcard address":    {options{DrainTimeout: patience}, "::", false, ""},
-		"behind a trusted proxy": {trusting(), "127.0.0.1", true, "X-Forwarded-For: 192.0.2.1, [2001:db8::1%eth0]:443\r\n" +
-			"X-Forwarded-For: 10.0.0.1:80\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n"},
+		"plain":                       {options: options{DrainTimeout: patience}},
+		"with a cookie to set":        {options: options{DrainTimeout: patience}, persistent: true},
+		"with a cookie that is valid": {options: options{DrainTimeout: patience}, persistent: true, keeps: true},
+		"on a wildcard address":       {options: options{DrainTimeout: patience}, vip: "::"},
+		"behind a trusted proxy":      {options: trusting(), persistent: true, keeps: true, fields: proxied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := e.newQuietBed(t, test.options, quickServer(t), quickServer(t))
-			if test.vip != "127.0.0.1" {
+			if test.vip != "" {
 				b.changeVIP(test.vip)
 			}
 			b.changeService(func(s *lbapi.BackendService) {
@@ -57,7 +59,7 @@ func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
 			})
 			c := b.dial()
 			fields := test.fields
-			if test.persistent {
+			if test.keeps {
 				response, _ := c.get("/")
 				fields += "Cookie: a=b; " + strings.SplitN(response.Header.Get("Set-Cookie"), ";", 2)[0] + "\r\n"
 			}
@@ -75,8 +77,8 @@ func testSteadyStateAllocatesNothing(t *testing.T, e engine) {
 			for range 100 {
 				exchange()
 			}
-			// The Set-Cookie line is made anew each second, and a collection empties the pools of buffers: both are less than
-			// one in a thousand requests, and AllocsPerRun rounds down.
+			// The Set-Cookie line is made again each second, and a collection empties the pools of buffers: both are less than one
+			// in a thousand requests, and AllocsPerRun rounds down.
 			if allocations := testing.AllocsPerRun(2000, exchange); allocations > 0 {
 				t.Errorf("%v allocations a request, want none", allocations)
 			}

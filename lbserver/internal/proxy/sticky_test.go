@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
+	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/service"
 )
 
@@ -21,7 +25,7 @@ func (e engine) stickyBed(t *testing.T) *bed {
 		}))
 	}
 	b := e.newBed(t, servers...)
-	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, 60 })
+	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence, s.PersistenceTimeout = true, 3600 })
 	return b
 }
 
@@ -44,7 +48,7 @@ func testClientStaysOnItsServerByTheCookie(t *testing.T, e engine) {
 	c := b.dial()
 	response, first := c.get("/", "Cookie: own=1")
 	cookie := cookieOf(t, response)
-	if cookie.MaxAge != 60 || response.Header.Get("Cache-Control") != "private" {
+	if cookie.MaxAge != 3600 || response.Header.Get("Cache-Control") != "private" {
 		t.Errorf("cookie %v with Cache-Control %q", cookie, response.Header.Get("Cache-Control"))
 	}
 	if !strings.HasSuffix(first, " own=1") {
@@ -52,15 +56,66 @@ func testClientStaysOnItsServerByTheCookie(t *testing.T, e engine) {
 	}
 	for range 20 {
 		response, body := b.dial().get("/", "Cookie: own=1; "+cookie.Name+"="+cookie.Value)
-		if body != first {
-			t.Fatalf("got %q, first %q", body, first)
+		if body != first || len(response.Cookies()) > 0 {
+			t.Fatalf("got %q and the cookies %v; first %q", body, response.Cookies(), first)
 		}
-		cookieOf(t, response)
 	}
 	counters := &b.service().Persistence
 	if counters.New.Load() != 1 || counters.Hits.Load() != 20 {
 		t.Errorf("%d new, %d hits; want 1 and 20", counters.New.Load(), counters.Hits.Load())
 	}
+}
+
+func TestAnswerIsPrivateOnlyWithACookieThatIsDue(t *testing.T) {
+	onEachEngine(t, testAnswerIsPrivateOnlyWithACookieThatIsDue)
+}
+
+func testAnswerIsPrivateOnlyWithACookieThatIsDue(t *testing.T, e engine) {
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	b := e.newBedWith(t, options{DrainTimeout: patience, Now: now}, serverOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.Header().Set("CDN-Cache-Control", "max-age=600")
+		io.WriteString(w, "ok")
+	}))
+	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = true })
+	pair := ""
+	visit := func(when string, due bool) {
+		t.Helper()
+		response, _ := b.dial().get("/", "Cookie: a=b; "+pair)
+		want := []string{"public, max-age=60", "max-age=600"}
+		if due {
+			want = []string{"max-age=60, private", "no-store"}
+			pair, _, _ = strings.Cut(response.Header.Get("Set-Cookie"), ";")
+		}
+		got := []string{strings.Join(response.Header.Values("Cache-Control"), ", "), response.Header.Get("CDN-Cache-Control")}
+		if len(response.Cookies()) > 0 != due || !slices.Equal(got, want) {
+			t.Errorf("%s: set %v, for caches %q; want the latter %q", when, response.Cookies(), got, want)
+		}
+	}
+	visit("without a cookie", true)
+	visit("with one", false)
+	ahead.Add(int64(48 * time.Hour))
+	visit("two days later", false)
+
+	keys, err := persistence.ParseKeys(b.state.PersistenceKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.state.PersistenceKeys, err = keys.Rotate().Encode(); err != nil {
+		t.Fatal(err)
+	}
+	b.apply()
+	visit("with the previous key", true)
+	visit("with the new key", false)
+
+	b.changeService(func(s *lbapi.BackendService) { s.PersistenceTimeout = 3600 })
+	visit("with a cookie that has no timeout", true)
+	ahead.Add(int64(5 * time.Minute))
+	visit("after less than a tenth of the timeout", false)
+	ahead.Add(int64(time.Minute))
+	visit("after a tenth of the timeout", true)
+	visit("with that cookie", false)
 }
 
 func TestClientStaysOnItsServerByAnyOfItsCookies(t *testing.T) {

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -20,12 +21,15 @@ type restarting struct {
 	dials atomic.Int32 // to any server
 }
 
-// newRestartingBed is a bed whose one server, "a", is down.
+// newRestartingBed is a bed whose one server, "a", is down. It keeps no connection, so each request must connect.
 func (e engine) newRestartingBed(t *testing.T, mostWaiting int) (*bed, *restarting) {
 	t.Helper()
 	r := &restarting{}
 	r.down.Store(true)
-	address := named(t, "a")
+	address := serverOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		io.WriteString(w, "a")
+	})
 	b := e.newBedWith(t, options{
 		DrainTimeout: patience,
 		MaxWaiting:   mostWaiting,
@@ -155,15 +159,13 @@ func TestTheCookieIsMovedWithTheServers(t *testing.T) {
 				response, _ := c.get("/")
 				cookie, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
 				server.down.Store(true)
-				// Kept connections close, so that the request must connect.
-				b.service().Eligible().Servers[0].Pool.CloseIdle()
-				eventually(t, "a request waits", func() bool {
-					c = b.dial()
-					c.send("GET / HTTP/1.1\r\nHost: a\r\nCookie: " + cookie + "\r\n\r\n")
-					return b.service().Waiting.Count() > 0
-				})
+				c = b.dial()
+				c.send("GET / HTTP/1.1\r\nHost: a\r\nCookie: " + cookie + "\r\n\r\n")
+				eventually(t, "the request waits", func() bool { return b.service().Waiting.Count() == 1 })
 				b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence = persistent })
-				b.changeServers(groupOf(t, named(t, "b")))
+				group := groupOf(t, named(t, "b"))
+				group.Servers[0].ID = "target-another000"
+				b.changeServers(group)
 				response, body := c.receive(http.MethodGet)
 				if response.StatusCode != 200 || body != "b" {
 					t.Fatalf("got %s, %q", response.Status, body)

@@ -180,8 +180,9 @@ func (c *Config) sameAs(outline *Config) bool {
 // complete adds cookies and endpoints to an outline. Endpoints keep live servers and pools if they can.
 func (c *Change) complete(config *Config, live *Service) error {
 	if config.Object.SessionPersistence {
-		timeout := time.Duration(config.Object.PersistenceTimeout) * time.Second
-		cookie, err := persistence.New(c.keys, config.Object.ID, timeout)
+		cookie, err := persistence.New(c.keys, config.Object.ID, persistence.Attributes{
+			Timeout: time.Duration(config.Object.PersistenceTimeout) * time.Second,
+		})
 		if err != nil {
 			return err
 		}

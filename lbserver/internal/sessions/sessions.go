@@ -1,18 +1,21 @@
 // Package sessions counts the sessions that persistence keeps on a server: how many were seen in the last minutes.
 //
-// The cookie does not identify clients, since all responses of a server within one second set the same value. But it
-// says when its client was last answered. So a request begins a session within a span of time exactly if its cookie was
-// set before the span, or if it has no valid cookie for the server; every later request of the client has a cookie from
-// within the span. A Counter counts only those first requests, for each of the spans that began with one of the last
-// minutes. That distinguishes any number of clients behind one address, and costs all other requests one comparison.
+// The cookie does not identify clients, since all that a server sets within one second are the same. But it says when it was
+// set. So a request without a valid cookie for the server begins a session, and one whose cookie was set before a span of time
+// may be the first of its session in the span; every other request has a cookie from within the span, and its session has been
+// counted in it. A Counter counts the former two in each of the spans that began with one of the last minutes, and spends one
+// comparison on all others.
 //
-// A first request is added to a sketch under the client's address and port, its X-Forwarded-For and the second of its
-// cookie, so that a repetition is not counted again. The remaining errors:
+// So that a repetition is not counted again, a request is added to a sketch under a name of its session: its client's address,
+// its X-Forwarded-For, and the second of its cookie or, if it has none, the client's port. The port tells the clients behind one
+// address apart that begin together; with a cookie it is left out, because a client comes back from many ports and its cookie
+// may be set once in its life. The remaining errors:
 //
 //   - The sketch's own, 4.6 % (one standard deviation); some dozens of sessions are exact to within one or two.
-//   - A client that keeps no cookies, or always sends an old one, counts once for each of its connections.
-//   - A client that sends the first requests of the whole span at the same time on several connections counts once for
-//     each connection.
+//   - Sessions behind one address, with the same X-Forwarded-For if any, whose cookies were set in the same second count as
+//     one from the sixth minute after that.
+//   - A client that keeps no cookies counts once for each of its connections.
+//   - A client that sends its very first requests at the same time on several connections counts once for each.
 //   - Clients behind a proxy that shares a connection among them, and adds no X-Forwarded-For, may count as one if they
 //     begin a session on it.
 //   - A session that moves from one server to another within the span counts on both.
@@ -56,16 +59,16 @@ func New(now time.Time) *Counter {
 	return &Counter{seed: maphash.MakeSeed(), began: now.Unix()}
 }
 
-// Knows reports whether a client that this server last answered at the second answered, according to its cookie, has
-// been counted in all spans; See then has nothing to do. answered is the zero time for a client without such a cookie.
-func (c *Counter) Knows(answered, now time.Time) bool {
-	return answered.Unix() >= max(minute(now), c.began)
+// Knows reports whether a client whose cookie this server set at the second issued has been counted in all spans; See then
+// has nothing to do. issued is the zero time for a client without such a cookie.
+func (c *Counter) Knows(issued, now time.Time) bool {
+	return issued.Unix() >= max(minute(now), c.began)
 }
 
 // See counts a client that is answered now, unless it has been counted. forwardedFor is the value of its
-// X-Forwarded-For, if any; answered is the second of its last answer, as for Knows.
-func (c *Counter) See(client netip.AddrPort, forwardedFor []byte, answered, now time.Time) {
-	mark, since := markOf(c.hash(client, forwardedFor, answered)), answered.Unix()
+// X-Forwarded-For, if any; issued is as for Knows.
+func (c *Counter) See(client netip.AddrPort, forwardedFor []byte, issued, now time.Time) {
+	mark, since := markOf(c.hash(client, forwardedFor, issued)), issued.Unix()
 	start := minute(now)
 	place := placeOf(start)
 	for range spans {
@@ -120,12 +123,15 @@ func (c *Counter) span(place int, start int64) *span {
 	}
 }
 
-func (c *Counter) hash(client netip.AddrPort, forwardedFor []byte, answered time.Time) uint64 {
-	var name [16 + 2 + 8]byte
+func (c *Counter) hash(client netip.AddrPort, forwardedFor []byte, issued time.Time) uint64 {
+	var name [16 + 8]byte
 	address := client.Addr().As16()
 	copy(name[:], address[:])
-	binary.BigEndian.PutUint16(name[16:], client.Port())
-	binary.BigEndian.PutUint64(name[18:], uint64(answered.Unix()))
+	if issued.IsZero() {
+		binary.BigEndian.PutUint64(name[16:], 1<<63|uint64(client.Port())) // no second is negative
+	} else {
+		binary.BigEndian.PutUint64(name[16:], uint64(issued.Unix()))
+	}
 	hash := maphash.Bytes(c.seed, name[:])
 	if len(forwardedFor) > 0 {
 		// Rotated, so that two equal halves don't cancel each other out.

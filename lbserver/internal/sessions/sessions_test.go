@@ -17,18 +17,21 @@ import (
 // start is in the middle of a minute.
 var start = time.Unix(1_790_000_010, 0)
 
-// client is a browser: it connects from one address and sends the cookie of its last answer.
+// client is a browser: it connects from one address and sends the cookie that it was given.
 type client struct {
-	from     netip.AddrPort
-	answered time.Time
+	from    netip.AddrPort
+	issued  time.Time     // of its cookie
+	timeout time.Duration // of persistence
 }
 
 // request is what the proxy does for a request that counter's server answers.
 func (c *client) request(counter *sessions.Counter, now time.Time) {
-	if !counter.Knows(c.answered, now) {
-		counter.See(c.from, nil, c.answered, now)
+	if !counter.Knows(c.issued, now) {
+		counter.See(c.from, nil, c.issued, now)
 	}
-	c.answered = now
+	if c.issued.IsZero() || c.timeout > 0 && now.Sub(c.issued) >= c.timeout/10 {
+		c.issued = now.Truncate(time.Second)
+	}
 }
 
 // office returns clients behind one address.
@@ -74,14 +77,17 @@ func TestSessionCountsOnceHoweverBusyItIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		counter, now, port := newCounter(), start, uint16(10_000)
 		clients := office(12)
+		timeout := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, 10 * time.Minute, 24 * time.Hour}).Draw(rt, "timeout")
 		last := make(map[*client]time.Time, len(clients))
 		for range rapid.IntRange(1, 400).Draw(rt, "requests") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(rt, "pause")) * time.Millisecond)
+			// Not within a second, so that no two clients have the same cookie.
+			now = now.Add(time.Duration(rapid.IntRange(1_000, 20_000).Draw(rt, "pause")) * time.Millisecond)
 			one := clients[rapid.IntRange(0, len(clients)-1).Draw(rt, "client")]
 			if rapid.Bool().Draw(rt, "reconnect") {
 				port++
 				one.from = netip.AddrPortFrom(one.from.Addr(), port)
 			}
+			one.timeout = timeout
 			one.request(counter, now)
 			last[one] = now
 		}
@@ -108,12 +114,24 @@ func TestSessionsPassOutOfTheWindow(t *testing.T) {
 	} {
 		counter := newCounter()
 		for i, each := range office(100) {
-			each.request(counter, start)
+			each.from = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 4)}), each.from.Port())
+			each.request(counter, start.Add(time.Duration(i/4)*time.Second)) // each address and second once
 			if i < 40 {
 				each.request(counter, start.Add(3*time.Minute))
 			}
 		}
 		about(t, after.String(), counter.Count(start.Add(after)), want)
+	}
+}
+
+func TestClientsThatBeganTogetherAreCountedSeparatelyForFiveMinutes(t *testing.T) {
+	counter, clients := newCounter(), office(100)
+	for after := time.Duration(0); after <= sessions.Window; after += 30 * time.Second {
+		for i, each := range clients {
+			each.from = netip.AddrPortFrom(each.from.Addr(), each.from.Port()+uint16(len(clients)*(1+i%3))) // over new connections
+			each.request(counter, start.Add(after))
+		}
+		about(t, after.String(), counter.Count(start.Add(after)), 100)
 	}
 }
 
@@ -126,10 +144,10 @@ func TestClientWithoutCookiesCountsOnceAConnection(t *testing.T) {
 	about(t, "10,000 requests on five connections", counter.Count(start.Add(10*time.Second)), 5)
 }
 
-func TestOldCookieSentForEverCountsOnceAConnection(t *testing.T) {
+func TestOldCookieSentForEverCountsOnce(t *testing.T) {
 	counter := newCounter()
 	for i := range 10_000 {
-		one := client{from: netip.MustParseAddrPort("192.0.2.7:4000"), answered: start.Add(-20 * time.Minute)}
+		one := client{from: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), uint16(4000+i)), issued: start.Add(-20 * time.Minute)}
 		one.request(counter, start.Add(time.Duration(i)*10*time.Millisecond))
 	}
 	about(t, "10,000 requests", counter.Count(start.Add(100*time.Second)), 1)
@@ -148,8 +166,8 @@ func TestForwardedForDistinguishesClientsOfAProxy(t *testing.T) {
 
 func TestSessionsFromBeforeTheCounterCount(t *testing.T) {
 	counter := sessions.New(start)
-	for _, each := range office(20) {
-		each.answered = start.Add(-2 * time.Second) // within the same minute, by a process that has ended
+	for i, each := range office(20) {
+		each.issued = start.Add(-2*time.Second - time.Duration(i)*time.Minute) // before it, by a process that has ended
 		each.request(counter, start.Add(time.Second))
 		each.request(counter, start.Add(2*time.Second))
 	}
@@ -218,18 +236,19 @@ func BenchmarkKnownClient(b *testing.B) {
 	one.request(counter, start)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !counter.Knows(one.answered, start) {
+		if !counter.Knows(one.issued, start) {
 			b.Fatal("not known")
 		}
 	}
 }
 
-// BenchmarkClientSeenAgain measures a client that keeps no cookies and stays on one connection.
+// BenchmarkClientSeenAgain measures a request of a client whose cookie is older than all spans, as most of a long session are
+// without a timeout.
 func BenchmarkClientSeenAgain(b *testing.B) {
 	counter, one := newCounter(), office(1)[0]
 	b.ReportAllocs()
 	for b.Loop() {
-		counter.See(one.from, nil, time.Time{}, start)
+		counter.See(one.from, nil, start.Add(-time.Hour), start)
 	}
 }
 
