@@ -150,6 +150,9 @@ type Exchange struct {
 // Nonce returns the nonce of the call, which all its attempts share.
 func (e *Exchange) Nonce() string { return e.call.Nonce }
 
+// Body returns the body of the call.
+func (e *Exchange) Body() []byte { return e.body }
+
 // Answer is the server's complete answer to a call.
 type Answer struct {
 	Status int

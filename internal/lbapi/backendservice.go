@@ -12,7 +12,9 @@ type BackendService struct {
 	// SessionPersistence keeps a client on its server with a cookie; only with HTTP and WeightedRoundRobin.
 	SessionPersistence bool `json:"sessionStickiness"`
 	// PersistenceTimeout is in seconds, 0–86400; 0 means as long as the browser lives.
-	PersistenceTimeout  int         `json:"httpCookieExpireSeconds"`
+	PersistenceTimeout int `json:"httpCookieExpireSeconds"`
+	// CookieSameSite is an addition of lbserver; empty from an API that doesn't have it.
+	CookieSameSite      SameSite    `json:"httpCookieSameSite"`
 	ForwardedProto      bool        `json:"httpForwardedProtocol"`
 	ForwardedPort       bool        `json:"httpForwardedPort"`
 	ForwardedHost       bool        `json:"httpForwardedHost"`
@@ -31,6 +33,7 @@ func DefaultBackendService() BackendService {
 		Scheduler:          Schedulers()[0].Wire,
 		ServerGroupIDs:     []string{},
 		PersistenceTimeout: int(PersistenceTimeout.Default),
+		CookieSameSite:     SameSites()[0].Wire,
 	}
 }
 
@@ -44,6 +47,7 @@ type CreateBackendService struct {
 	ServerGroupIDs      *[]string        `json:"targetGroupIds,omitempty"`
 	SessionPersistence  *bool            `json:"sessionStickiness,omitempty"`
 	PersistenceTimeout  *int             `json:"httpCookieExpireSeconds,omitempty"`
+	CookieSameSite      *SameSite        `json:"httpCookieSameSite,omitempty"` // only lbserver's API has it
 	ForwardedProto      *bool            `json:"httpForwardedProtocol,omitempty"`
 	ForwardedPort       *bool            `json:"httpForwardedPort,omitempty"`
 	ForwardedHost       *bool            `json:"httpForwardedHost,omitempty"`
@@ -61,6 +65,7 @@ type PatchBackendService struct {
 	ServerGroupIDs      *[]string        `json:"targetGroupIds,omitempty"` // empty: detach
 	SessionPersistence  *bool            `json:"sessionStickiness,omitempty"`
 	PersistenceTimeout  *int             `json:"httpCookieExpireSeconds,omitempty"`
+	CookieSameSite      *SameSite        `json:"httpCookieSameSite,omitempty"` // only lbserver's API has it
 	ForwardedProto      *bool            `json:"httpForwardedProtocol,omitempty"`
 	ForwardedPort       *bool            `json:"httpForwardedPort,omitempty"`
 	ForwardedHost       *bool            `json:"httpForwardedHost,omitempty"`
@@ -84,6 +89,7 @@ func (b *BackendService) Violations() []Detail {
 		found.add("targetGroupIds", "holds more than one server group; a backend service uses at most one")
 	}
 	found.inRange("httpCookieExpireSeconds", b.PersistenceTimeout, PersistenceTimeout)
+	oneOf(&found, "httpCookieSameSite", b.CookieSameSite, SameSites().Wires())
 	for _, dependency := range BackendServiceDependencies() {
 		found.dependency(dependency, b.uses(dependency.Feature.Wire), b.value(dependency.On.Wire))
 	}

@@ -62,6 +62,7 @@ func BackendServiceTerms() Terms {
 		{"targetGroupIds", "server_group_id"},
 		TermSessionPersistence,
 		{"httpCookieExpireSeconds", "session_persistence.timeout"},
+		{"httpCookieSameSite", "session_persistence.same_site"},
 		TermProxyProtocol,
 		{"healthCheckSpec", "health_check"},
 		{"closeHealthCheck", "health_check.enabled"},

@@ -11,7 +11,7 @@ import (
 func goodBackendService() BackendService {
 	return BackendService{
 		Name: "web", Protocol: HTTP, Port: 80, Scheduler: WeightedRoundRobin, SessionPersistence: true,
-		ForwardedProto: true, HealthCheck: DefaultHealthCheck(HTTP),
+		CookieSameSite: SameSiteNone, ForwardedProto: true, HealthCheck: DefaultHealthCheck(HTTP),
 	}
 }
 
@@ -39,6 +39,9 @@ func TestBackendServiceViolationsNameTheField(t *testing.T) {
 		{"a listener's protocol", func(b *BackendService) { b.Protocol = HTTPS; b.SessionPersistence = false; b.ForwardedProto = false }, []string{"protocol"}},
 		{"two groups", func(b *BackendService) { b.ServerGroupIDs = []string{"tg-1", "tg-2"} }, []string{"targetGroupIds"}},
 		{"numbers out of range", func(b *BackendService) { b.Port, b.PersistenceTimeout = 0, 86401 }, []string{"port", "httpCookieExpireSeconds"}},
+		{"a SameSite in Terraform's word", func(b *BackendService) { b.CookieSameSite = "none" }, []string{"httpCookieSameSite"}},
+		{"no SameSite", func(b *BackendService) { b.CookieSameSite = "" }, []string{"httpCookieSameSite"}},
+		{"SameSite without persistence", func(b *BackendService) { b.SessionPersistence = false }, nil},
 		{"texts", func(b *BackendService) { b.Name, b.Description = "", strings.Repeat("x", 257) }, []string{"backendName", "description"}},
 		{"the check's numbers", func(b *BackendService) {
 			b.HealthCheck = HealthCheck{Protocol: TCP, HealthyThreshold: 6, UnhealthyThreshold: 0, Timeout: 1, Interval: 4, Port: -1}

@@ -124,6 +124,21 @@ func HTTPVersions() Words[HTTPVersion] {
 	return Words[HTTPVersion]{{HTTP10, "1.0"}, {HTTP11, "1.1"}}
 }
 
+// SameSite is which pages of other sites send a persistence cookie.
+type SameSite string
+
+// The values of SameSite, as the cookie has them.
+const (
+	SameSiteLax    SameSite = "Lax"
+	SameSiteStrict SameSite = "Strict"
+	SameSiteNone   SameSite = "None"
+)
+
+// SameSites is the table of those values; the first is the default.
+func SameSites() Words[SameSite] {
+	return Words[SameSite]{{SameSiteLax, "lax"}, {SameSiteStrict, "strict"}, {SameSiteNone, "none"}}
+}
+
 // Status is whether a listener has its port open.
 type Status string
 

@@ -58,7 +58,7 @@ data "alb_server_group" "web" {
 				found("alb_listener.web", "description", knownvalue.StringExact("the door")),
 				found("alb_listener.web", "enabled", knownvalue.Bool(true)),
 				found("alb_backend_service.web", "session_persistence", knownvalue.ObjectExact(map[string]knownvalue.Check{
-					"enabled": knownvalue.Bool(true), "timeout": knownvalue.Int64Exact(60),
+					"enabled": knownvalue.Bool(true), "timeout": knownvalue.Int64Exact(60), "same_site": knownvalue.StringExact("lax"),
 				})),
 				found("alb_backend_service.web", "forwarded_headers", knownvalue.SetExact([]knownvalue.Check{knownvalue.StringExact("proto")})),
 				found("alb_backend_service.web", "health_check", knownvalue.ObjectPartial(map[string]knownvalue.Check{
@@ -76,7 +76,7 @@ data "alb_server_group" "web" {
 			Config: chained("health_check = { enabled = false }"),
 			State: []statecheck.StateCheck{
 				found("alb_backend_service.web", "session_persistence", knownvalue.ObjectExact(map[string]knownvalue.Check{
-					"enabled": knownvalue.Bool(false), "timeout": knownvalue.Int64Exact(0),
+					"enabled": knownvalue.Bool(false), "timeout": knownvalue.Int64Exact(0), "same_site": knownvalue.StringExact("lax"),
 				})),
 				found("alb_backend_service.web", "health_check", knownvalue.ObjectPartial(map[string]knownvalue.Check{
 					"enabled": knownvalue.Bool(false), "protocol": knownvalue.Null(), "interval": knownvalue.Null(),

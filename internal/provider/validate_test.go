@@ -86,6 +86,9 @@ func invalidConfigurations() map[string]invalid {
 			`Attribute "health_check.domain" cannot be set when "health_check.protocol" is "tcp"; only "http" sends a request.`,
 			`Attribute "health_check.http_version" cannot be set when "health_check.protocol" is "tcp"; only "http" sends a request.`,
 		}},
+		"persistence_words": {"backend_service", goodBackend + "session_persistence = { same_site = \"Lax\" }", []string{
+			`Attribute "session_persistence.same_site" must be one of "lax", "strict", "none", got "Lax".`,
+		}},
 		"check_ranges": {"backend_service", goodBackend + "health_check = { interval = 4, timeout = 61, healthy_threshold = 0, unhealthy_threshold = 6, port = 65536 }", []string{
 			`Attribute "health_check.healthy_threshold" must be 1 to 5 checks in a row, got 0.`,
 			`Attribute "health_check.interval" must be 5 to 300 seconds, got 4.`,
@@ -240,7 +243,7 @@ resource "alb_backend_service" "enabled" {
   protocol            = "http"
   port                = 80
   scheduler           = "source_ip"
-  session_persistence = { enabled = var.flag, timeout = var.number }
+  session_persistence = { enabled = var.flag, timeout = var.number, same_site = var.word }
 }
 resource "alb_backend_service" "protocol" {
   name                = "web"
@@ -307,7 +310,7 @@ resource "alb_backend_service" "off" {
   protocol            = "tcp"
   port                = 80
   scheduler           = "source_ip"
-  session_persistence = { enabled = false, timeout = 60 }
+  session_persistence = { enabled = false, timeout = 60, same_site = "none" }
   forwarded_headers   = []
   proxy_protocol      = true
   health_check        = { enabled = false }

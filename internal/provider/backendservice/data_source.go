@@ -55,6 +55,8 @@ func shownAttributes() map[string]schema.Attribute {
 		"session_persistence": base.ShownNested("Whether and how long a client is kept on its server by a cookie.", map[string]schema.Attribute{
 			"enabled": base.ShownBool("Whether it is on."),
 			"timeout": base.ShownNumber("How long a client is kept after its last request, or up to a tenth less, in seconds. `0` means: " + lbapi.PersistenceTimeout.Zero + "."),
+			"same_site": base.ShownText(base.DescribeWords("On which requests that other sites cause browsers send the cookie", lbapi.SameSites().Words(), "") +
+				" Null from an API that does not have it."),
 		}),
 		lbapi.AttributeForwardedHeaders: base.ShownTexts("Headers that tell the servers about the client's request."),
 		"proxy_protocol":                base.ShownBool("Whether each connection to a server begins with a PROXY protocol line."),

@@ -30,12 +30,13 @@ type attributes struct {
 }
 
 type sessionPersistenceModel struct {
-	Enabled types.Bool  `tfsdk:"enabled"`
-	Timeout types.Int64 `tfsdk:"timeout"`
+	Enabled  types.Bool   `tfsdk:"enabled"`
+	Timeout  types.Int64  `tfsdk:"timeout"`
+	SameSite types.String `tfsdk:"same_site"`
 }
 
 func sessionPersistenceTypes() map[string]attr.Type {
-	return map[string]attr.Type{"enabled": types.BoolType, "timeout": types.Int64Type}
+	return map[string]attr.Type{"enabled": types.BoolType, "timeout": types.Int64Type, "same_site": types.StringType}
 }
 
 func (attributes) Attribute(field string) (path.Path, bool) {
@@ -46,6 +47,15 @@ func (attributes) Attribute(field string) (path.Path, bool) {
 // place.
 func (m model) replaces(before model) bool {
 	return !m.LoadBalancerID.Equal(before.LoadBalancerID) || !m.Protocol.Equal(before.Protocol) || !m.Port.Equal(before.Port)
+}
+
+// sameSite is the SameSite that a configuration or a state gives the cookie; null, which means the default, if it gives none.
+func (m attributes) sameSite() types.String {
+	sameSite, ok := m.SessionPersistence.Attributes()["same_site"].(types.String)
+	if !ok {
+		return types.StringNull()
+	}
+	return sameSite
 }
 
 // persists reports whether session persistence is certainly on.

@@ -102,6 +102,7 @@ func (r *backendServiceResource) Schema(ctx context.Context, _ resource.SchemaRe
 }
 
 func sessionPersistenceAttributes() map[string]schema.Attribute {
+	sameSites := lbapi.SameSites().Words()
 	return map[string]schema.Attribute{
 		"enabled": schema.BoolAttribute{
 			MarkdownDescription: "Whether it is on; default `true`.",
@@ -116,6 +117,14 @@ func sessionPersistenceAttributes() map[string]schema.Attribute {
 			Computed:            true,
 			Default:             int64default.StaticInt64(lbapi.PersistenceTimeout.Default),
 			Validators:          []validator.Int64{base.RangeRule{Range: lbapi.PersistenceTimeout}},
+		},
+		"same_site": schema.StringAttribute{
+			MarkdownDescription: base.DescribeWords("On which requests that other sites cause browsers send the cookie", sameSites, sameSites[0]) +
+				" `lax` means only if somebody follows a link, `strict` never, and `none` always, as pages that are embedded in other sites " +
+				"need. Browsers take `none` on HTTPS alone: on requests that are not, the cookie is `lax`. An addition of lbserver; " +
+				"leave it out for another API.",
+			Optional:   true,
+			Validators: []validator.String{base.WordRule(sameSites)},
 		},
 	}
 }

@@ -46,6 +46,7 @@ func (m model) wire(ctx context.Context, diags *diag.Diagnostics) wirePlan {
 		diags.Append(m.SessionPersistence.As(ctx, &persistence, basetypes.ObjectAsOptions{})...)
 		w.SessionPersistence = persistence.Enabled.ValueBool()
 		w.PersistenceTimeout = int(persistence.Timeout.ValueInt64())
+		w.CookieSameSite, _ = lbapi.SameSites().Parse(persistence.SameSite.ValueString())
 	}
 	var headers []string
 	diags.Append(m.ForwardedHeaders.ElementsAs(ctx, &headers, false)...)
@@ -66,6 +67,7 @@ func (w wirePlan) create() lbapi.CreateBackendService {
 		ServerGroupIDs:      &w.ServerGroupIDs,
 		SessionPersistence:  &w.SessionPersistence,
 		PersistenceTimeout:  &w.PersistenceTimeout,
+		CookieSameSite:      w.cookieSameSite(),
 		ForwardedProto:      &w.ForwardedProto,
 		ForwardedPort:       &w.ForwardedPort,
 		ForwardedHost:       &w.ForwardedHost,
@@ -77,10 +79,22 @@ func (w wirePlan) create() lbapi.CreateBackendService {
 	}
 }
 
+// cookieSameSite is what a call gives as SameSite: nothing if the plan doesn't, because not every API has it.
+func (w wirePlan) cookieSameSite() *lbapi.SameSite {
+	if w.CookieSameSite == "" {
+		return nil
+	}
+	return &w.CookieSameSite
+}
+
 // patch is what the plan changes in place. Settings that the API judges together, such as the scheduler and the
 // persistence, travel in one call, so no state in between is refused.
 func (w wirePlan) patch(plan, state model) lbapi.PatchBackendService {
 	headers := func(on bool) *bool { return base.Changed(plan.ForwardedHeaders, state.ForwardedHeaders, on) }
+	sameSite := w.CookieSameSite
+	if sameSite == "" {
+		sameSite = lbapi.SameSites()[0].Wire // left out now, which means the default
+	}
 	change := lbapi.PatchBackendService{
 		Name:                base.Changed(plan.Name, state.Name, w.Name),
 		Description:         base.Changed(plan.Description, state.Description, w.Description),
@@ -88,6 +102,7 @@ func (w wirePlan) patch(plan, state model) lbapi.PatchBackendService {
 		ServerGroupIDs:      base.Changed(plan.ServerGroupID, state.ServerGroupID, w.ServerGroupIDs),
 		SessionPersistence:  base.Changed(plan.SessionPersistence, state.SessionPersistence, w.SessionPersistence),
 		PersistenceTimeout:  base.Changed(plan.SessionPersistence, state.SessionPersistence, w.PersistenceTimeout),
+		CookieSameSite:      base.Changed(plan.sameSite(), state.sameSite(), sameSite),
 		ForwardedProto:      headers(w.ForwardedProto),
 		ForwardedPort:       headers(w.ForwardedPort),
 		ForwardedHost:       headers(w.ForwardedHost),
@@ -119,8 +134,9 @@ func (m *attributes) read(ctx context.Context, service lbapi.BackendService, dia
 	}
 	if service.SessionPersistence || !m.SessionPersistence.IsNull() {
 		object, problems := types.ObjectValueFrom(ctx, sessionPersistenceTypes(), sessionPersistenceModel{
-			Enabled: types.BoolValue(service.SessionPersistence),
-			Timeout: types.Int64Value(int64(service.PersistenceTimeout)),
+			Enabled:  types.BoolValue(service.SessionPersistence),
+			Timeout:  types.Int64Value(int64(service.PersistenceTimeout)),
+			SameSite: m.readSameSite(service.CookieSameSite),
 		})
 		diags.Append(problems...)
 		m.SessionPersistence = object
@@ -137,4 +153,14 @@ func (m *attributes) read(ctx context.Context, service lbapi.BackendService, dia
 		m.ForwardedHeaders = set
 	}
 	m.HealthCheck = readHealthCheck(ctx, m.HealthCheck, service.HealthCheck, diags)
+}
+
+// readSameSite takes over the SameSite that the API shows: null from an API that doesn't have it. The default stays left out
+// if the state leaves it out; a data source, whose attributes are unknown at first, shows it.
+func (m *attributes) readSameSite(shown lbapi.SameSite) types.String {
+	leftOut := !m.SessionPersistence.IsUnknown() && m.sameSite().IsNull()
+	if shown == "" || leftOut && shown == lbapi.SameSites()[0].Wire {
+		return types.StringNull()
+	}
+	return types.StringValue(lbapi.SameSites().Word(shown))
 }

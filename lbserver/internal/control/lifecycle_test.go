@@ -74,18 +74,18 @@ func TestBackendServiceLives(t *testing.T) {
 	}
 	want := map[string]any{
 		"backendId": id, "backendName": "web", "protocol": "Http", "port": 8080.0, "algorithm": "RoundRobin",
-		"targetGroupIds": []any{group}, "sessionStickiness": false, "httpCookieExpireSeconds": 0.0,
+		"targetGroupIds": []any{group}, "sessionStickiness": false, "httpCookieExpireSeconds": 0.0, "httpCookieSameSite": "Lax",
 		"httpForwardedProtocol": false, "httpForwardedPort": false, "httpForwardedHost": false, "httpForwardedVip": false,
 		"httpForwardedClientPort": false, "proxyProtocol": false, "healthCheck": check,
 	}
 	expectFields(t, a.must("GET", path, "")["backend"], want)
 
-	a.must("PATCH", path, `{"sessionStickiness":true,"httpCookieExpireSeconds":60,"httpForwardedProtocol":true,"httpForwardedPort":true,
+	a.must("PATCH", path, `{"sessionStickiness":true,"httpCookieExpireSeconds":60,"httpCookieSameSite":"None","httpForwardedProtocol":true,"httpForwardedPort":true,
 		"httpForwardedHost":true,"httpForwardedVip":true,"httpForwardedClientPort":true,"targetGroupIds":[]}`)
 	for _, name := range []string{"sessionStickiness", "httpForwardedProtocol", "httpForwardedPort", "httpForwardedHost", "httpForwardedVip", "httpForwardedClientPort"} {
 		want[name] = true
 	}
-	want["httpCookieExpireSeconds"], want["targetGroupIds"] = 60.0, []any{}
+	want["httpCookieExpireSeconds"], want["httpCookieSameSite"], want["targetGroupIds"] = 60.0, "None", []any{}
 	expectFields(t, a.must("GET", path, "")["backend"], want)
 
 	// One call may turn persistence off and leave the scheduler that allowed it.

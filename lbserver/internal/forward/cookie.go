@@ -15,6 +15,7 @@ type cookie struct {
 	count    *atomic.Uint64 // the counter for what became of them; nil while persistence is off
 	issued   time.Time      // of the cookie that names that server; zero for none
 	outdated bool           // it is to be replaced even if the server is the same
+	secure   bool           // the browser was told to send it over HTTPS alone
 }
 
 // CookieName is the name of the cookies that ReadCookie wants; "" while persistence is off.
@@ -50,7 +51,8 @@ func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, now tim
 		return false
 	}
 	a.cookie = cookie{
-		index: a.Eligible.Find(found.ServerID), count: &counters.Hits, issued: found.Issued, outdated: found.Outdated,
+		index: a.Eligible.Find(found.ServerID), count: &counters.Hits,
+		issued: found.Issued, outdated: found.Outdated, secure: found.Secure,
 	}
 	if a.cookie.index < 0 {
 		a.cookie.count = &counters.Moved
@@ -60,8 +62,8 @@ func (a *Attempt) ReadCookie(scratch *persistence.Scratch, value []byte, now tim
 }
 
 // SetCookie returns the Set-Cookie line for the answer of the server that has the request; nil if the client has a cookie that
-// will do, or persistence is off.
-func (a *Attempt) SetCookie() (line []byte) {
+// will do, or persistence is off. secure says that the client uses HTTPS.
+func (a *Attempt) SetCookie(secure bool) (line []byte) {
 	if a.cookie.count == nil {
 		return nil
 	}
@@ -73,10 +75,10 @@ func (a *Attempt) SetCookie() (line []byte) {
 	switch {
 	case a.cookie.count != &counters.Hits:
 		a.cookie.issued = time.Time{} // this server has not answered the client before
-	case !a.cookie.outdated && !a.Eligible.Cookie.Due(a.cookie.issued, now):
+	case !a.cookie.outdated && (a.cookie.secure || !secure) && !a.Eligible.Cookie.Due(a.cookie.issued, now):
 		return nil
 	}
-	return a.Endpoint.CookieLine.At(now, false)
+	return a.Endpoint.CookieLine.At(now, secure)
 }
 
 // CountCookie counts what became of the client's cookie, and reports whether CountSession has to count the client's session. It

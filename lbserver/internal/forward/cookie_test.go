@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func answered(t *testing.T, live *service.Service, now time.Time, cookies ...[]b
 	if err := b.Reach(); err != nil {
 		t.Fatal(err)
 	}
-	line, uncounted = b.SetCookie(), b.CountCookie()
+	line, uncounted = b.SetCookie(false), b.CountCookie()
 	b.Drop()
 	return b, line, uncounted
 }
@@ -65,7 +66,7 @@ func TestCookieKeepsAClientOnItsServer(t *testing.T) {
 	if err := moved.Reach(); err != nil || moved.Endpoint == home {
 		t.Fatalf("reached %v, %v; want another server", moved.Endpoint, err)
 	}
-	if line, uncounted := moved.SetCookie(), moved.CountCookie(); !uncounted || len(line) == 0 {
+	if line, uncounted := moved.SetCookie(false), moved.CountCookie(); !uncounted || len(line) == 0 {
 		t.Errorf("%q on the other server, to be counted: %t", line, uncounted)
 	}
 	moved.Drop()
@@ -109,10 +110,45 @@ func TestCookieThatBecomesDueBeforeTheAnswerIsSetAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow.network.now = first.network.now.Add(50 * time.Second)
-	if slow.SetCookie() == nil {
+	if slow.SetCookie(false) == nil {
 		t.Error("an answer after 50 of 60 seconds does not set the cookie again")
 	}
 	slow.Drop()
+}
+
+func TestSetCookieIsSecureForClientsOfHTTPS(t *testing.T) {
+	live := newServiceWith(t, 3, func(s *lbapi.BackendService) {
+		s.SessionPersistence, s.CookieSameSite = true, lbapi.SameSiteNone
+	})
+	var cookie []byte
+	var home *service.Endpoint
+	for i, step := range []struct {
+		secure bool
+		want   string // the end of the line
+	}{
+		{false, "; SameSite=Lax\r\n"},
+		{false, ""},
+		{true, "; SameSite=None; Secure\r\n"}, // a client that came by HTTP stays on its server
+		{true, ""},
+		{false, ""}, // no browser sends it
+	} {
+		b := newBed(t, live)
+		if cookie != nil {
+			b.ReadCookie(new(persistence.Scratch), cookie, b.network.now)
+		}
+		if err := b.Reach(); err != nil || home != nil && b.Endpoint != home {
+			t.Fatalf("request %d reached %v, %v; want %v", i, b.Endpoint, err, home)
+		}
+		line := b.SetCookie(step.secure)
+		if (line != nil) != (step.want != "") || !strings.HasSuffix(string(line), step.want) {
+			t.Errorf("request %d, secure %t: %q, want %q", i, step.secure, line, step.want)
+		}
+		if line != nil {
+			cookie = valueOf(t, b, line)
+		}
+		home = b.Endpoint
+		b.Drop()
+	}
 }
 
 func TestEveryCookieIsTriedUntilOneOpens(t *testing.T) {

@@ -5,8 +5,8 @@
 //	key id (1 byte) ‖ nonce (12) ‖ AES-256-GCM{ second of issue (5, big endian) ‖ attributes (3) ‖ server id } ‖ tag (16)
 //
 // with the backend service's id as associated data. A client can neither read which server it is on nor forge a value,
-// and a value of one backend service is not accepted by another. The attributes are those that the browser was given; after
-// a change of the timeout they say that the browser would forget the cookie too early.
+// and a value of one backend service is not accepted by another. The attributes are those that the browser was given; they
+// show that it would forget the cookie too early, or not send it where it is wanted.
 package persistence
 
 import (
@@ -28,6 +28,7 @@ const (
 
 	secondSize     = 5 // bytes of a Unix time, enough for 34,000 years
 	attributesSize = 3
+	secureBit      = 1 << 23 // of the attributes
 	plainOverhead  = secondSize + attributesSize
 	nonceSize      = 12
 	tagSize        = 16
@@ -53,10 +54,22 @@ type Attributes struct {
 	// Timeout is the persistence timeout, whole seconds from 0 to 86,400; 0 means a session cookie, which lives as long as
 	// the browser.
 	Timeout time.Duration
+	// SameSite is Lax if it is none of the API's words.
+	SameSite lbapi.SameSite
 }
 
-// code returns the attributes as a number of 17 bits.
-func (a Attributes) code() uint32 { return uint32(a.Timeout / time.Second) }
+// code returns the attributes as a number of 19 bits.
+func (a Attributes) code() uint32 {
+	code := uint32(a.Timeout/time.Second) << 2
+	switch a.SameSite {
+	case lbapi.SameSiteStrict:
+		return code | 1
+	case lbapi.SameSiteNone:
+		return code | 2
+	default:
+		return code
+	}
+}
 
 // Cookie makes and reads the cookie values of one backend service. It is immutable and safe for concurrent use; a
 // change of the attributes or the keys needs a new Cookie.
@@ -94,12 +107,17 @@ func New(keys Keys, backendServiceID string, attributes Attributes) (*Cookie, er
 // Name returns the cookie's name; see lbapi.CookieName.
 func (c *Cookie) Name() string { return c.name }
 
-// Seal appends to dst a new value that names the server (an id of 1 to MaxServerIDLength bytes).
-func (c *Cookie) Seal(dst []byte, serverID string, issued time.Time) []byte {
+// Seal appends to dst a new value that names the server (an id of 1 to MaxServerIDLength bytes). secure says that the cookie has
+// the attribute Secure.
+func (c *Cookie) Seal(dst []byte, serverID string, issued time.Time, secure bool) []byte {
 	var second [8]byte
 	binary.BigEndian.PutUint64(second[:], uint64(issued.Unix()))
+	code := c.attributes.code()
+	if secure {
+		code |= secureBit
+	}
 	var attributes [4]byte
-	binary.BigEndian.PutUint32(attributes[:], c.attributes.code())
+	binary.BigEndian.PutUint32(attributes[:], code)
 	plain := append(make([]byte, 0, plainOverhead+len(serverID)), second[len(second)-secondSize:]...)
 	plain = append(plain, attributes[len(attributes)-attributesSize:]...)
 	plain = append(plain, serverID...)
@@ -122,6 +140,8 @@ type Opened struct {
 	// Outdated says that the value is sealed with the previous key, or was set with other attributes: the client needs a new
 	// one to stay.
 	Outdated bool
+	// Secure says that the value was set with the attribute Secure.
+	Secure bool
 }
 
 // Open reads a value that a client sent, of any length and content, and judges its age at the time now. The error is
@@ -149,7 +169,9 @@ func (c *Cookie) Open(scratch *Scratch, value []byte, now time.Time) (Opened, er
 	var attributes [4]byte
 	copy(attributes[len(attributes)-attributesSize:], plain[secondSize:])
 	opened := Opened{ServerID: plain[plainOverhead:], Issued: time.Unix(int64(binary.BigEndian.Uint64(second[:])), 0)}
-	opened.Outdated = key != &c.keys[0] || binary.BigEndian.Uint32(attributes[:]) != c.attributes.code()
+	code := binary.BigEndian.Uint32(attributes[:])
+	opened.Secure = code&secureBit != 0
+	opened.Outdated = key != &c.keys[0] || code&^secureBit != c.attributes.code()
 	if timeout := c.attributes.Timeout; timeout > 0 {
 		// Both are whole seconds, as the client counts Max-Age.
 		age := time.Duration(now.Unix()-opened.Issued.Unix()) * time.Second

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 )
 
@@ -61,20 +62,21 @@ func TestOpenReturnsWhatWasSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value := cookie.Seal([]byte("before"), server, at)[len("before"):]
+		secure := rapid.Bool().Draw(t, "secure")
+		value := cookie.Seal([]byte("before"), server, at, secure)[len("before"):]
 		if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).Match(value) {
 			t.Fatalf("value %q", value)
 		}
-		got, gotAt, err := open(cookie, value, at)
-		if err != nil || got != server || !gotAt.Equal(at) {
-			t.Fatalf("opened %q at %v, %v; sealed %q at %v", got, gotAt, err, server, at)
+		opened, err := cookie.Open(new(persistence.Scratch), value, at)
+		if err != nil || string(opened.ServerID) != server || !opened.Issued.Equal(at) || opened.Secure != secure || opened.Outdated {
+			t.Fatalf("opened %+v, %v; sealed %q at %v, secure %t", opened, err, server, at, secure)
 		}
 	})
 }
 
 func TestValueIsShortAndRevealsNothing(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, 0)
-	first, second := cookie.Seal(nil, serverID, issued), cookie.Seal(nil, serverID, issued)
+	first, second := cookie.Seal(nil, serverID, issued, false), cookie.Seal(nil, serverID, issued, false)
 	if len(first) > 72 {
 		t.Errorf("%d characters: %s", len(first), first)
 	}
@@ -89,7 +91,7 @@ func TestValueIsShortAndRevealsNothing(t *testing.T) {
 
 func TestTamperedValueIsInvalid(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour)
-	value := cookie.Seal(nil, serverID, issued)
+	value := cookie.Seal(nil, serverID, issued, false)
 	refuse := func(tampered []byte) {
 		t.Helper()
 		if got, _, err := open(cookie, tampered, issued); !errors.Is(err, persistence.ErrInvalid) {
@@ -113,7 +115,7 @@ func TestTamperedValueIsInvalid(t *testing.T) {
 
 func TestValueOfAnotherServiceIsInvalid(t *testing.T) {
 	keys := persistence.GenerateKeys()
-	value := newCookie(t, keys, serviceID, 0).Seal(nil, serverID, issued)
+	value := newCookie(t, keys, serviceID, 0).Seal(nil, serverID, issued, false)
 	if _, _, err := open(newCookie(t, keys, "backend-cccccccccc", 0), value, issued); !errors.Is(err, persistence.ErrInvalid) {
 		t.Errorf("error %v", err)
 	}
@@ -136,7 +138,7 @@ func TestTimeoutIsKeptByTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cookie := newCookie(t, keys, serviceID, test.timeout)
-			got, _, err := open(cookie, cookie.Seal(nil, serverID, issued), issued.Add(test.age))
+			got, _, err := open(cookie, cookie.Seal(nil, serverID, issued, false), issued.Add(test.age))
 			if !errors.Is(err, test.want) || (err == nil) != (got == serverID) {
 				t.Errorf("%q, %v; want %v", got, err, test.want)
 			}
@@ -146,19 +148,22 @@ func TestTimeoutIsKeptByTheServer(t *testing.T) {
 
 func TestValueIsOutdatedByTheKeyAndTheAttributes(t *testing.T) {
 	keys := persistence.GenerateKeys()
-	hour := persistence.Attributes{Timeout: time.Hour}
-	value := newCookieWith(t, keys, serviceID, hour).Seal(nil, serverID, issued)
+	hour := persistence.Attributes{Timeout: time.Hour, SameSite: lbapi.SameSiteLax}
+	value := newCookieWith(t, keys, serviceID, hour).Seal(nil, serverID, issued, false)
 	for name, test := range map[string]struct {
 		keys       persistence.Keys
 		attributes persistence.Attributes
 		want       bool
 	}{
-		"nothing changed":     {keys, hour, false},
-		"a new key":           {keys.Rotate(), hour, true},
-		"a longer timeout":    {keys, persistence.Attributes{Timeout: 2 * time.Hour}, true},
-		"a shorter timeout":   {keys, persistence.Attributes{Timeout: time.Hour - time.Second}, true},
-		"the longest timeout": {keys, persistence.Attributes{Timeout: 24 * time.Hour}, true},
-		"no timeout":          {keys, persistence.Attributes{}, true},
+		"nothing changed":      {keys, hour, false},
+		"no word for the same": {keys, persistence.Attributes{Timeout: time.Hour}, false},
+		"a new key":            {keys.Rotate(), hour, true},
+		"a longer timeout":     {keys, persistence.Attributes{Timeout: 2 * time.Hour, SameSite: lbapi.SameSiteLax}, true},
+		"a shorter timeout":    {keys, persistence.Attributes{Timeout: time.Hour - time.Second, SameSite: lbapi.SameSiteLax}, true},
+		"the longest timeout":  {keys, persistence.Attributes{Timeout: 24 * time.Hour, SameSite: lbapi.SameSiteLax}, true},
+		"no timeout":           {keys, persistence.Attributes{SameSite: lbapi.SameSiteLax}, true},
+		"another SameSite":     {keys, persistence.Attributes{Timeout: time.Hour, SameSite: lbapi.SameSiteNone}, true},
+		"a stricter SameSite":  {keys, persistence.Attributes{Timeout: time.Hour, SameSite: lbapi.SameSiteStrict}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened, err := newCookieWith(t, test.keys, serviceID, test.attributes).Open(new(persistence.Scratch), value, issued)
@@ -200,7 +205,7 @@ func TestClientThatIsNeverIdleForLongIsNeverLetGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := issued.Add(time.Duration(rapid.IntRange(0, 999).Draw(t, "fraction")) * time.Millisecond)
-		value, since := cookie.Seal(nil, serverID, now), now
+		value, since := cookie.Seal(nil, serverID, now, false), now
 		for range rapid.IntRange(1, 30).Draw(t, "requests") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(timeout)*9/10-1).Draw(t, "pause")))
 			if now.Sub(since) >= timeout {
@@ -211,7 +216,7 @@ func TestClientThatIsNeverIdleForLongIsNeverLetGo(t *testing.T) {
 				t.Fatalf("after %s: %v", now.Sub(since), err)
 			}
 			if cookie.Due(opened.Issued, now) {
-				value, since = cookie.Seal(nil, serverID, now), now
+				value, since = cookie.Seal(nil, serverID, now, false), now
 			}
 		}
 	})
@@ -233,7 +238,7 @@ func TestHostileValuesAreRefusedWithoutWork(t *testing.T) {
 
 func TestOpenAllocatesNothing(t *testing.T) {
 	cookie := newCookie(t, persistence.GenerateKeys(), serviceID, time.Hour)
-	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
+	value, scratch := cookie.Seal(nil, serverID, issued, false), new(persistence.Scratch)
 	if allocations := testing.AllocsPerRun(100, func() { _, _ = cookie.Open(scratch, value, issued) }); allocations != 0 {
 		t.Errorf("%v allocations", allocations)
 	}
@@ -242,9 +247,9 @@ func TestOpenAllocatesNothing(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	keys := persistence.GenerateKeys()
 	cookie := newCookie(f, keys, serviceID, time.Hour)
-	genuine := cookie.Seal(nil, serverID, issued)
+	genuine := cookie.Seal(nil, serverID, issued, false)
 	f.Add(genuine)
-	f.Add(newCookie(f, keys.Rotate(), serviceID, 0).Seal(nil, serverID, issued))
+	f.Add(newCookie(f, keys.Rotate(), serviceID, 0).Seal(nil, serverID, issued, false))
 	f.Add([]byte(""))
 	f.Add([]byte("AQ"))
 	f.Add(bytes.Repeat([]byte("_"), 68))
@@ -258,7 +263,7 @@ func FuzzOpen(f *testing.F) {
 
 func BenchmarkOpen(b *testing.B) {
 	cookie := newCookie(b, persistence.GenerateKeys(), serviceID, time.Hour)
-	value, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
+	value, scratch := cookie.Seal(nil, serverID, issued, false), new(persistence.Scratch)
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = cookie.Open(scratch, value, issued)
@@ -269,7 +274,7 @@ func BenchmarkOpen(b *testing.B) {
 // be decrypted.
 func BenchmarkForgedCookies(b *testing.B) {
 	cookie := newCookie(b, persistence.GenerateKeys(), serviceID, 0)
-	forged, scratch := cookie.Seal(nil, serverID, issued), new(persistence.Scratch)
+	forged, scratch := cookie.Seal(nil, serverID, issued, false), new(persistence.Scratch)
 	forged[20] ^= 1
 	b.ReportAllocs()
 	for b.Loop() {

@@ -18,7 +18,7 @@ import (
 func TestRotationLogsNobodyOut(t *testing.T) {
 	first := persistence.GenerateKeys()
 	keys := first
-	value := newCookie(t, first, serviceID, time.Hour).Seal(nil, serverID, issued)
+	value := newCookie(t, first, serviceID, time.Hour).Seal(nil, serverID, issued, false)
 	for rotation, want := range []error{nil, nil, persistence.ErrInvalid, persistence.ErrInvalid} {
 		if got, _, err := open(newCookie(t, keys, serviceID, time.Hour), value, issued); !errors.Is(err, want) {
 			t.Errorf("after %d rotations: %q, %v; want %v", rotation, got, err, want)
@@ -35,7 +35,7 @@ func TestRotationLogsNobodyOut(t *testing.T) {
 }
 
 func TestStrangersKeysAreRefused(t *testing.T) {
-	value := newCookie(t, persistence.GenerateKeys(), serviceID, 0).Seal(nil, serverID, issued)
+	value := newCookie(t, persistence.GenerateKeys(), serviceID, 0).Seal(nil, serverID, issued, false)
 	if _, _, err := open(newCookie(t, persistence.GenerateKeys(), serviceID, 0), value, issued); !errors.Is(err, persistence.ErrInvalid) {
 		t.Errorf("error %v", err)
 	}
@@ -60,7 +60,7 @@ func TestKeysSurviveTheStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, sealedUnder := range []persistence.Keys{first, keys} {
-				value := newCookie(t, sealedUnder, serviceID, 0).Seal(nil, serverID, issued)
+				value := newCookie(t, sealedUnder, serviceID, 0).Seal(nil, serverID, issued, false)
 				if got, _, err := open(newCookie(t, again, serviceID, 0), value, issued); err != nil || got != serverID {
 					t.Errorf("%q, %v", got, err)
 				}

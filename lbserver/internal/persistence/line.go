@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 )
 
 // expiresFormat is the date format of Expires (RFC 9110, 5.6.7), for times in UTC.
@@ -50,7 +52,7 @@ func (l *ServerLine) render(now time.Time, secure bool) []byte {
 	line := append(make([]byte, 0, 256), "Set-Cookie: "...)
 	line = append(line, l.cookie.name...)
 	line = append(line, '=')
-	line = l.cookie.Seal(line, l.serverID, now)
+	line = l.cookie.Seal(line, l.serverID, now, secure)
 	line = append(line, "; Path=/"...)
 	if timeout := l.cookie.attributes.Timeout; timeout > 0 {
 		line = append(line, "; Max-Age="...)
@@ -58,9 +60,21 @@ func (l *ServerLine) render(now time.Time, secure bool) []byte {
 		line = append(line, "; Expires="...)
 		line = now.Add(timeout).UTC().AppendFormat(line, expiresFormat)
 	}
-	line = append(line, "; HttpOnly; SameSite=Lax"...)
+	line = append(line, "; HttpOnly; SameSite="...)
+	line = append(line, l.cookie.attributes.sameSite(secure)...)
 	if secure {
 		line = append(line, "; Secure"...)
 	}
 	return append(line, '\r', '\n')
+}
+
+// sameSite returns the value of SameSite. Browsers refuse None without Secure (RFC 6265bis, 5.7), so where that can't be, the
+// cookie has at least the pages of its own site.
+func (a Attributes) sameSite(secure bool) lbapi.SameSite {
+	switch {
+	case a.SameSite == lbapi.SameSiteStrict, a.SameSite == lbapi.SameSiteNone && secure:
+		return a.SameSite
+	default:
+		return lbapi.SameSiteLax
+	}
 }

@@ -11,29 +11,35 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/alb-project/terraform-provider-alb/internal/lbapi"
 	"github.com/alb-project/terraform-provider-alb/lbserver/internal/persistence"
 )
 
 func TestLineHasTheAttributesOfTheTimeout(t *testing.T) {
 	keys := persistence.GenerateKeys()
 	for name, test := range map[string]struct {
-		timeout time.Duration
-		secure  bool
-		want    string // after the value
+		timeout  time.Duration
+		sameSite lbapi.SameSite
+		secure   bool
+		want     string // after the value
 	}{
-		"browser session": {0, false, "; Path=/; HttpOnly; SameSite=Lax\r\n"},
-		"over HTTPS":      {0, true, "; Path=/; HttpOnly; SameSite=Lax; Secure\r\n"},
+		"browser session":      {0, "", false, "; Path=/; HttpOnly; SameSite=Lax\r\n"},
+		"over HTTPS":           {0, lbapi.SameSiteLax, true, "; Path=/; HttpOnly; SameSite=Lax; Secure\r\n"},
+		"strict":               {0, lbapi.SameSiteStrict, false, "; Path=/; HttpOnly; SameSite=Strict\r\n"},
+		"strict over HTTPS":    {0, lbapi.SameSiteStrict, true, "; Path=/; HttpOnly; SameSite=Strict; Secure\r\n"},
+		"all sites":            {0, lbapi.SameSiteNone, false, "; Path=/; HttpOnly; SameSite=Lax\r\n"},
+		"all sites over HTTPS": {0, lbapi.SameSiteNone, true, "; Path=/; HttpOnly; SameSite=None; Secure\r\n"},
 		"an hour": {
-			time.Hour, false,
+			time.Hour, lbapi.SameSiteLax, false,
 			"; Path=/; Max-Age=3600; Expires=Mon, 21 Sep 2026 15:13:20 GMT; HttpOnly; SameSite=Lax\r\n",
 		},
 		"a day over HTTPS": {
-			24 * time.Hour, true,
+			24 * time.Hour, lbapi.SameSiteLax, true,
 			"; Path=/; Max-Age=86400; Expires=Tue, 22 Sep 2026 14:13:20 GMT; HttpOnly; SameSite=Lax; Secure\r\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cookie := newCookie(t, keys, serviceID, test.timeout)
+			cookie := newCookieWith(t, keys, serviceID, persistence.Attributes{Timeout: test.timeout, SameSite: test.sameSite})
 			// The time zone must not show in the date.
 			at := issued.In(time.FixedZone("UTC+8", 8*3600))
 			line := string(cookie.ForServer(serverID).At(at, test.secure))
@@ -42,8 +48,9 @@ func TestLineHasTheAttributesOfTheTimeout(t *testing.T) {
 			if diff := cmp.Diff(test.want, ";"+attributes); !ok || diff != "" {
 				t.Errorf("%q: %s", line, diff)
 			}
-			if got, _, err := open(cookie, []byte(value), at); err != nil || got != serverID {
-				t.Errorf("%q names %q, %v", value, got, err)
+			opened, err := cookie.Open(new(persistence.Scratch), []byte(value), at)
+			if err != nil || string(opened.ServerID) != serverID || opened.Secure != test.secure {
+				t.Errorf("%q says %+v, %v", value, opened, err)
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func (x *exchange) countCookie() {
 func (x *exchange) renderResponse(head []byte, keep bool) {
 	rewrite := http1.ResponseRewrite{
 		CookieName: x.attempt.Eligible.CookieName,
-		SetCookie:  x.attempt.SetCookie(),
+		SetCookie:  x.attempt.SetCookie(x.origin.https),
 		Method:     x.request.Method,
 		Version10:  x.request.Version10,
 		KeepAlive:  keep,

@@ -118,6 +118,57 @@ func testAnswerIsPrivateOnlyWithACookieThatIsDue(t *testing.T, e engine) {
 	visit("with that cookie", false)
 }
 
+func TestCookieIsSecureWhereATrustedProxySaysHTTPS(t *testing.T) {
+	onEachEngine(t, testCookieIsSecureWhereATrustedProxySaysHTTPS)
+}
+
+func testCookieIsSecureWhereATrustedProxySaysHTTPS(t *testing.T, e engine) {
+	b := e.newBedWith(t, trusting(), named(t, "a"), named(t, "b"))
+	for _, test := range []struct {
+		sameSite lbapi.SameSite
+		from     string
+		proto    string
+		want     string // the end of the field
+	}{
+		{lbapi.SameSiteLax, trustedProxy, "http", "HttpOnly; SameSite=Lax"},
+		{lbapi.SameSiteLax, trustedProxy, "https", "HttpOnly; SameSite=Lax; Secure"},
+		{lbapi.SameSiteLax, trustedProxy, "https, http", "HttpOnly; SameSite=Lax"},
+		{lbapi.SameSiteLax, stranger, "https", "HttpOnly; SameSite=Lax"},
+		{lbapi.SameSiteStrict, trustedProxy, "https", "HttpOnly; SameSite=Strict; Secure"},
+		{lbapi.SameSiteStrict, trustedProxy, "http", "HttpOnly; SameSite=Strict"},
+		{lbapi.SameSiteNone, trustedProxy, "https", "HttpOnly; SameSite=None; Secure"},
+		{lbapi.SameSiteNone, trustedProxy, "http", "HttpOnly; SameSite=Lax"},
+		{lbapi.SameSiteNone, stranger, "https", "HttpOnly; SameSite=Lax"},
+	} {
+		b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence, s.CookieSameSite = true, test.sameSite })
+		response, _ := b.dialFrom(test.from).get("/", "X-Forwarded-Proto: "+test.proto)
+		if set := response.Header.Get("Set-Cookie"); !strings.HasSuffix(set, "; "+test.want) {
+			t.Errorf("%s from %s, SameSite %s: got %q, want %q", test.proto, test.from, test.sameSite, set, test.want)
+		}
+	}
+}
+
+func TestCookieOfHTTPIsSetAgainOnHTTPS(t *testing.T) {
+	onEachEngine(t, testCookieOfHTTPIsSetAgainOnHTTPS)
+}
+
+func testCookieOfHTTPIsSetAgainOnHTTPS(t *testing.T, e engine) {
+	b := e.newBedWith(t, trusting(), named(t, "a"), named(t, "b"))
+	b.changeService(func(s *lbapi.BackendService) { s.SessionPersistence, s.CookieSameSite = true, lbapi.SameSiteNone })
+	response, first := b.dial().get("/")
+	pair, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	for i, want := range []string{"; SameSite=None; Secure", "", ""} {
+		response, body := b.dial().get("/", "X-Forwarded-Proto: https", "Cookie: "+pair)
+		set := response.Header.Get("Set-Cookie")
+		if body != first || (set == "") != (want == "") || !strings.HasSuffix(set, want) {
+			t.Errorf("request %d over HTTPS: got %q with %q, want %q with %q", i, body, set, first, want)
+		}
+		if set != "" {
+			pair, _, _ = strings.Cut(set, ";")
+		}
+	}
+}
+
 func TestClientStaysOnItsServerByAnyOfItsCookies(t *testing.T) {
 	onEachEngine(t, testClientStaysOnItsServerByAnyOfItsCookies)
 }

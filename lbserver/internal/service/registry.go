@@ -181,7 +181,8 @@ func (c *Config) sameAs(outline *Config) bool {
 func (c *Change) complete(config *Config, live *Service) error {
 	if config.Object.SessionPersistence {
 		cookie, err := persistence.New(c.keys, config.Object.ID, persistence.Attributes{
-			Timeout: time.Duration(config.Object.PersistenceTimeout) * time.Second,
+			Timeout:  time.Duration(config.Object.PersistenceTimeout) * time.Second,
+			SameSite: config.Object.CookieSameSite,
 		})
 		if err != nil {
 			return err

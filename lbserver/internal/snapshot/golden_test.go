@@ -55,6 +55,7 @@ func TestRecordsOfTheFirstFormatAreReadAsTheyWere(t *testing.T) {
 			plainly(t, want.Listeners, record)
 		case store.BackendService:
 			plainly(t, want.BackendServices, record)
+			want.BackendServices[record.ID].CookieSameSite = lbapi.SameSiteLax // the default of a field that was not there yet
 		case store.ServerGroup:
 			plainly(t, want.ServerGroups, record)
 		case store.PersistenceKeys:
