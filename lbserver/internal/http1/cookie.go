@@ -91,10 +91,14 @@ func separatesCookies(c byte) bool { return c == ';' || c == ',' }
 
 // pairEnd returns the index of the first separator at or after from, or the end of the list.
 func pairEnd(list []byte, from int) int {
-	for from < len(list) && !separatesCookies(list[from]) {
-		from++
+	pair := list[from:]
+	if end := bytes.IndexByte(pair, ';'); end >= 0 {
+		pair = pair[:end]
 	}
-	return from
+	if end := bytes.IndexByte(pair, ','); end >= 0 {
+		pair = pair[:end]
+	}
+	return from + len(pair)
 }
 
 // appendCookieField appends a Cookie field line without the cookies of that name, or nothing if no other cookie is left.
