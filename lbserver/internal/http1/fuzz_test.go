@@ -128,6 +128,7 @@ func compareWithStandardLibrary(t *testing.T, head []byte, request *Request, tar
 func FuzzResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: public, s-maxage=1\r\n\r\nhello"), false)
 	f.Add([]byte("HTTP/1.0 404\r\nSet-Cookie: "+cookieName+"=x\r\nConnection: keep-alive, a\r\nA: b\r\n\r\n"), true)
+	f.Add([]byte("HTTP/1.1 200 OK\r\ncdn-cache-control:max-age=1\r\nSurrogate-Control: max-age=1, content=\"a, b\", no-store\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 101 x\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 200 x\nContent-Length: 5, 05\nA: b\n c\r\n\td\r\nContent-Length: 5\n\n"), false)
@@ -174,6 +175,13 @@ func FuzzResponse(f *testing.F) {
 		}
 		if ours != 1 {
 			t.Fatalf("%q became %q, which sets our cookie %d times", raw[:n], sent, ours)
+		}
+		for _, name := range []string{"CDN-Cache-Control", "Surrogate-Control"} {
+			for _, list := range theirs.Header.Values(name) {
+				if first, _, _ := strings.Cut(list, ","); first != "no-store" {
+					t.Fatalf("%q became %q, of which %s lets a cache keep our cookie", raw[:n], sent, name)
+				}
+			}
 		}
 	})
 }
