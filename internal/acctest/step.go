@@ -215,10 +215,16 @@ func (r *runner) plan(checks []plancheck.PlanCheck, replace []string) error {
 
 func (r *runner) check(step Step) error {
 	r.t.Helper()
-	state := &State{runner: r}
+	var shown tfjson.State
+	if len(step.State) > 0 {
+		shown.UseJSONNumber(true)
+		if err := r.show(&shown); err != nil {
+			return err
+		}
+	}
 	for _, one := range step.State {
 		var resp statecheck.CheckStateResponse
-		one.CheckState(r.t.Context(), statecheck.CheckStateRequest{State: state.load()}, &resp)
+		one.CheckState(r.t.Context(), statecheck.CheckStateRequest{State: &shown}, &resp)
 		if resp.Error != nil {
 			return fmt.Errorf("the state: %w", resp.Error)
 		}
@@ -226,7 +232,7 @@ func (r *runner) check(step Step) error {
 	if step.Check == nil {
 		return nil
 	}
-	return step.Check(state)
+	return step.Check(&State{runner: r})
 }
 
 // show reads a plan, or the state if no file is named.

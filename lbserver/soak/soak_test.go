@@ -18,9 +18,9 @@ func TestAShortSoakLosesNothing(t *testing.T) {
 		t.Fatalf("build lbserver: %v\n%s", err, output)
 	}
 	short := plan{
-		duration: 7 * time.Second, rest: 2 * time.Second, slack: usage{goroutines: 8, descriptors: 8, heap: 2 << 20},
+		duration: 3 * time.Second, rest: time.Second, slack: usage{goroutines: 8, descriptors: 8, heap: 2 << 20},
 		then: func(s *scene, ctx context.Context, _ plan) error {
-			return errors.Join(s.flood(ctx, 2*time.Second), s.crowd(ctx, 300))
+			return errors.Join(s.flood(ctx, time.Second), s.crowd(ctx, 300))
 		},
 	}
 	if err := run(t.Context(), lbserver, short); err != nil {
