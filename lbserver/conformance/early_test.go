@@ -34,10 +34,14 @@ const wantStatuses = "413 401 502 503"
 func earlySite(t *testing.T) site {
 	t.Helper()
 	api, _ := start(t)
-	early := &earlyServer{got: make(chan int64, 1)}
-	s := build(t, api, 0, registration(early.listen(t)))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := build(t, api, 0, registration(listener.Addr().String()))
+	early := &earlyServer{leave: func() error { return leave(t.Context(), api, s.group) }, got: make(chan int64, 1)}
 	s.got = early.got
-	early.leave = func() error { return leave(t.Context(), api, s.group) }
+	early.listen(t, listener)
 	return s
 }
 
@@ -60,12 +64,8 @@ type earlyServer struct {
 }
 
 // listen serves until the test ends.
-func (s *earlyServer) listen(t *testing.T) (address string) {
+func (s *earlyServer) listen(t *testing.T, listener net.Listener) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -80,7 +80,6 @@ func (s *earlyServer) listen(t *testing.T) (address string) {
 		}
 	})
 	t.Cleanup(func() { listener.Close(); serving.Wait() })
-	return listener.Addr().String()
 }
 
 func (s *earlyServer) serve(t *testing.T, connection *net.TCPConn) {
