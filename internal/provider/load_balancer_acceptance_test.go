@@ -243,7 +243,7 @@ func TestALoadBalancerThatIsUsedOrProtectedByOthersIsNotDeleted(t *testing.T) {
 	var id, group, other string
 	acctest.Run(t,
 		acctest.Step{Config: configuration, Check: func(state *acctest.State) error {
-			id = state.ID("alb_load_balancer.own") //nolint:contextcheck // it is the context of the test
+			id = state.ID("alb_load_balancer.own")
 			var err, otherErr error
 			group, err = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: new("strangers"), LoadBalancerID: &id})
 			other, otherErr = lb.CreateServerGroup(ctx, lbapi.CreateServerGroup{Name: new("strangers"), LoadBalancerID: &id})
