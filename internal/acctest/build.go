@@ -13,9 +13,9 @@ import (
 // builtPath is the variable that names the directory of the programs that this run of the tests built.
 const builtPath = "ACCTEST_BUILT"
 
-// Built returns the path of a program, built as users get it from a folder of this module, such as
+// built returns the path of a program, built as users get it from a folder of this module, such as
 // "lbserver/cmd/lbserver". The first test that asks builds it; the other tests of the package wait and share it.
-func Built(t *testing.T, folder string) string {
+func built(t *testing.T, folder string) string {
 	t.Helper()
 	directory := os.Getenv(builtPath)
 	if directory == "" {
@@ -45,7 +45,7 @@ func Built(t *testing.T, folder string) string {
 func developing(t *testing.T) string {
 	t.Helper()
 	settings := filepath.Join(t.TempDir(), "terraform.rc")
-	content := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", source, filepath.Dir(Built(t, "")))
+	content := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", source, filepath.Dir(built(t, "")))
 	if err := os.WriteFile(settings, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ type Process struct {
 // StartProcess builds lbserver and runs it until the test ends.
 func StartProcess(t *testing.T) *Process {
 	t.Helper()
-	p := &Process{directory: t.TempDir(), binary: Built(t, "lbserver/cmd/lbserver")}
+	p := &Process{directory: t.TempDir(), binary: built(t, "lbserver/cmd/lbserver")}
 	p.Proxy = StartFaultProxy(t, "http://127.0.0.1:1") // nothing listens there yet
 	api, err := client.New(client.Config{
 		Endpoint: p.Proxy.Endpoint, Region: "local", AccessKey: processAccessKey, SecretKey: processSecretKey, RequestTimeout: patience,

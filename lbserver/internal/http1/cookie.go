@@ -102,7 +102,7 @@ func pairEnd(list []byte, from int) int {
 }
 
 // appendCookieField appends a Cookie field line without the cookies of that name, or nothing if no other cookie is left.
-// What lies between them keeps its bytes, but for one separator and the white space around each cookie that is cut out.
+// The rest keeps its bytes, except one separator and the white space around each cookie that is cut out.
 func appendCookieField(dst, line, list []byte, name string) []byte {
 	start := len(dst)
 	dst = append(dst, line[:len("Cookie")]...)

@@ -131,11 +131,16 @@ func (c *Connection) Await() error {
 		case c.loop.past(c.readBy):
 			return os.ErrDeadlineExceeded
 		default:
-			c.reader = c.loop.current
-			c.loop.arm(&c.timer, c.readBy)
-			c.reader.giveWay()
+			c.waitToRead()
 		}
 	}
+}
+
+// waitToRead lets others run until there may be something to read, or to look at, or the time for it is over.
+func (c *Connection) waitToRead() {
+	c.reader = c.loop.current
+	c.loop.arm(&c.timer, c.readBy)
+	c.reader.giveWay()
 }
 
 // Read waits for bytes and returns those that are there. It fails with io.EOF at the peer's end, with os.ErrDeadlineExceeded
@@ -176,9 +181,7 @@ func (c *Connection) Pause(timeout time.Duration) error {
 		case c.loop.past(c.readBy):
 			return os.ErrDeadlineExceeded
 		default:
-			c.reader = c.loop.current
-			c.loop.arm(&c.timer, c.readBy)
-			c.reader.giveWay()
+			c.waitToRead()
 		}
 	}
 }
